@@ -29,7 +29,14 @@ if TYPE_CHECKING:
         layerwise_rules,
         preset_rules,
     )
-    from keras_decay.regularizers import L1, L2, ElasticNet, Penalty
+    from keras_decay.regularizers import (
+        L1,
+        L2,
+        ElasticNet,
+        GroupLasso,
+        Penalty,
+        SparseGroupLasso,
+    )
     from keras_decay.tools import Audit, audit
 
 __version__ = "0.1.0"
@@ -45,8 +52,10 @@ __all__ = [
     "DecoupledWeightDecay",
     "Diagnosis",
     "ElasticNet",
+    "GroupLasso",
     "LearningCurve",
     "Penalty",
+    "SparseGroupLasso",
     "StableDecay",
     "TargetNormDecay",
     "TouchedRowsDecay",
@@ -58,7 +67,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "regularizers": ("L1", "L2", "ElasticNet", "Penalty"),
+    "regularizers": (
+        "L1",
+        "L2",
+        "ElasticNet",
+        "GroupLasso",
+        "Penalty",
+        "SparseGroupLasso",
+    ),
     "optimizers": (
         "SGDW",
         "AdamW",

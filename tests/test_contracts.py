@@ -50,6 +50,12 @@ CONTRACTS = {
     "ElasticNet": Contract(
         kd.ElasticNet, "penalty", {"l1": 0.1, "l2": 0.3}, ("l1", "l2")
     ),
+    "GroupLasso": Contract(
+        kd.GroupLasso, "penalty", {"strength": 0.1, "axis": [0, -1]}, ("strength",)
+    ),
+    "SparseGroupLasso": Contract(
+        kd.SparseGroupLasso, "penalty", {"l1": 0.1, "group": 0.2}, ("l1", "group")
+    ),
     "Sum": Contract(Sum, "penalty", {"penalties": [L1, L2]}),
     "Scaled": Contract(Scaled, "penalty", {"penalty": L1, "factor": 0.5}, ("factor",)),
     "DecoupledWeightDecay": Contract(

@@ -21,6 +21,7 @@ __all__ = [
     "eager",
     "feed",
     "gpus",
+    "gradient",
     "has_value",
     "is_baked",
     "is_tracing",
@@ -91,6 +92,11 @@ def rounded(x, dtype):
     """
     bits = jax.lax.bitcast_convert_type(x.astype(dtype), "uint16")
     return jax.lax.bitcast_convert_type(bits, dtype)
+
+
+def gradient(function, w):
+    """The gradient of a scalar function at the tensor `w`."""
+    return jax.grad(function)(w)
 
 
 def gpus():

@@ -186,6 +186,14 @@ def feed(train, validation, batch_size):
     }
 
 
+def gradient(function, w):
+    """The gradient of a scalar function at the tensor `w`."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(w)
+        value = function(w)
+    return tape.gradient(value, w, unconnected_gradients="zero")
+
+
 def gpus():
     """The names of the GPUs that the backend can use."""
     names = []

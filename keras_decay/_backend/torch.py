@@ -22,6 +22,7 @@ __all__ = [
     "eager",
     "feed",
     "gpus",
+    "gradient",
     "has_value",
     "is_baked",
     "is_tracing",
@@ -143,6 +144,17 @@ def as_decayed(fraction):
 def rounded(x, dtype):
     """A float32 tensor rounded to a half-precision `dtype`."""
     return ops.cast(x, dtype)
+
+
+def gradient(function, w):
+    """The gradient of a scalar function at the tensor `w`."""
+    with torch.enable_grad():
+        point = w.detach().requires_grad_()
+        value = function(point)
+        if not value.requires_grad:  # it is a constant
+            return torch.zeros_like(point)
+        (slope,) = torch.autograd.grad(value, point, allow_unused=True)
+    return torch.zeros_like(point) if slope is None else slope
 
 
 def gpus():

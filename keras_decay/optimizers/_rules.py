@@ -1,5 +1,6 @@
 """The user's `rules`, checked and read; and what a rule holds."""
 
+import functools
 from typing import NamedTuple
 
 import keras
@@ -9,7 +10,6 @@ from keras_decay.optimizers._couplings import coupling as check_coupling
 from keras_decay.optimizers._strength import KINDS, Strength
 from keras_decay.optimizers.forms._base import PLAIN, DecayForm
 from keras_decay.regularizers import Penalty
-from keras_decay.regularizers._base import has_prox
 
 
 class Decay(NamedTuple):
@@ -76,10 +76,14 @@ def prox_penalty(name, value):
             remedy = "Use keras_decay's penalty of the same name: it has a prox."
         must = "a keras_decay Penalty"
         raise TypeError(_validation.received(name, value, must, remedy))
-    if not has_prox(value):
-        must = "a penalty that defines `prox(self, w, step)`"
-        raise TypeError(_validation.received(name, value, must))
+    value.resolved(functools.partial(_refuse_axis, name, value))
     return value
+
+
+def _refuse_axis(name, penalty, axis):
+    must = "a penalty whose axis is a number"
+    remedy = f"An optimizer knows no layers, which the axis {axis!r} is a matter of."
+    raise ValueError(_validation.received(name, penalty, must, remedy))
 
 
 def _rule_strength(index, value, add_variable):

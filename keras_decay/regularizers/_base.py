@@ -1,6 +1,7 @@
 """The interface of a penalty, and the arithmetic that all penalties share."""
 
 import abc
+import copy
 
 import keras
 from keras import ops
@@ -11,30 +12,34 @@ from keras_decay import _backend, _validation
 class Penalty(keras.regularizers.Regularizer, abc.ABC):
     """A penalty Ω(w) on weights, usable in the loss and in the optimizer.
 
-    Derive from it for a penalty of your own. `__call__` gives the loss term and makes
-    it a `kernel_regularizer`. `prox` gives the proximal step
+    Derive from it for a penalty of your own: `__call__` is all that it must define. It
+    gives the loss term, and makes the penalty a `kernel_regularizer`, `bias_`,
+    `embeddings_` or `activity_regularizer`. The proximal step
 
         prox(w, step) = argmin_v ½‖v − w‖² + step · Ω(v)
 
-    and lets `DecoupledWeightDecay(penalty=…)` use it. Define `get_config` and register
-    the class with `keras.saving.register_keras_serializable` if models are to be saved.
+    by which `DecoupledWeightDecay(penalty=…)` uses it, is found numerically from the
+    value, in some hundred evaluations of its gradient; define `prox` where you know
+    better. Define `get_config` and register the class with
+    `keras.saving.register_keras_serializable` if models are to be saved.
 
     Penalties compose: `a + b` is their sum and `0.5 * a` multiplies the value, whatever
     the penalty; both serialise.
+
+    A penalty may say more of itself: `convex = False` that it is not convex, so that
+    the proximal step of a sum is looked for in a way that does not rely on it, and
+    `entrywise(w)` what it is of each entry, if it is a sum over entries.
 
     Example:
 
     ```python
     @keras.saving.register_keras_serializable(package="mine")
-    class Squares(kd.Penalty):
+    class SmoothedL1(kd.Penalty):
         def __init__(self, strength):
             self.strength = strength
 
         def __call__(self, w):
-            return self.strength * ops.sum(ops.square(w))
-
-        def prox(self, w, step):
-            return w / (1 + 2 * step * self.strength)
+            return self.strength * ops.sum(ops.sqrt(ops.square(w) + 1e-4))
 
         def get_config(self):
             return {"strength": self.strength}
@@ -60,20 +65,34 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
     def prox(self, w, step):
         """The proximal step argmin_v ½‖v − w‖² + step · Ω(v).
 
+        Unless a penalty defines it, it is found numerically from the value, to 1e-6 of
+        the largest weight in float64 for convex penalties that are smooth or act on
+        each entry by itself.
+
         Args:
             w: Weights, a floating-point tensor of any shape.
             step: Non-negative number or scalar tensor, in units of 1/Ω.
 
         Returns:
             A tensor of `w`'s shape and dtype.
-
-        Raises:
-            TypeError: If the penalty defines no proximal step.
         """
-        raise TypeError(
-            f"{type(self).__name__} has no proximal step, which the optimizer needs: "
-            "define `prox(self, w, step)`, or use the penalty in the loss only."
-        )
+        from keras_decay.regularizers._numeric_prox import numeric_prox
+
+        wide = computable(w)
+        return ops.cast(numeric_prox(self, wide, step_for(step, wide)), w.dtype)
+
+    @property
+    def convex(self):
+        """Whether Ω is convex. A class says that it is not by `convex = False`."""
+        return True
+
+    def entrywise(self, w):
+        """Ω of each entry of `w`, or None if Ω is not a sum over entries.
+
+        Only asked of even functions that do not fall with |w|. See `Sum.prox`.
+        """
+        del w
+        return None
 
     @property
     def variables(self):
@@ -84,9 +103,18 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
         """This penalty as a list of pairs (its factors, a penalty that is no sum)."""
         return [(tuple(factors), self)]
 
-    def elastic_net_strengths(self):
-        """`(l1, l2)` if this is l1·Σ|w| + l2·Σw², else None. See `Sum.prox`."""
+    def parts(self):
+        """The `Parts` of a penalty of L1, L2 and group terms, else None: `Sum.prox`."""
         return None
+
+    def resolved(self, axis_of):
+        """This penalty with `axis_of(name)` in place of an axis that is a name."""
+        named = getattr(self, "axis", None)
+        if not isinstance(named, str):
+            return self
+        new = copy.copy(self)
+        new.axis = axis_of(named)
+        return new
 
     def __add__(self, other):
         from keras_decay.regularizers._composition import Sum
@@ -118,11 +146,6 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
 
 
 HALF = ("float16", "bfloat16")
-
-
-def has_prox(penalty):
-    """Whether `penalty`, with everything that it is composed of, defines `prox`."""
-    return all(type(term).prox is not Penalty.prox for _, term in penalty.flatten())
 
 
 def computable(w):

@@ -15,34 +15,14 @@ from keras_decay.regularizers._base import (
     step_for,
     strength_for,
 )
-
-
-def l1_value(w, l1):
-    """l1 · Σ|w|, a scalar with gradient l1 · sign(w), which is 0 at 0.
-
-    Not by `ops.abs`: its gradient at 0 is 1 on JAX, which would push zeros away.
-    """
-    return l1 * ops.sum(w * ops.stop_gradient(ops.sign(w)))
-
-
-def l2_value(w, l2):
-    """l2 · Σw², a scalar."""
-    return l2 * ops.sum(ops.square(w))
-
-
-def soft_threshold(w, threshold):
-    """sign(w) · max(|w| − threshold, 0): the proximal step of threshold · Σ|v|."""
-    return ops.sign(w) * ops.relu(ops.abs(w) - threshold)
-
-
-def ridge_shrink(w, step, l2):
-    """w / (1 + 2 · step · l2): the proximal step of step · l2 · Σv²."""
-    return w / (1 + 2 * step * l2)
-
-
-def elastic_net_prox(w, step, l1, l2):
-    """The proximal step of step · (l1 · Σ|v| + l2 · Σv²)."""
-    return ridge_shrink(soft_threshold(w, step * l1), step, l2)
+from keras_decay.regularizers._parts import (
+    Parts,
+    l1_value,
+    l2_value,
+    parts_prox,
+    ridge_shrink,
+    soft_threshold,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
@@ -86,8 +66,11 @@ class L1(Penalty):
         threshold = step_for(step, wide) * strength_for(self.l1, wide)
         return ops.cast(soft_threshold(wide, threshold), w.dtype)
 
-    def elastic_net_strengths(self):
-        return self.l1, 0.0
+    def entrywise(self, w):
+        return strength_for(self.l1, w) * ops.abs(w)
+
+    def parts(self):
+        return Parts(l1=self.l1)
 
     def get_config(self):
         return {"l1": plain(self.l1)}
@@ -134,8 +117,11 @@ class L2(Penalty):
         shrunk = ridge_shrink(wide, step_for(step, wide), strength_for(self.l2, wide))
         return ops.cast(shrunk, w.dtype)
 
-    def elastic_net_strengths(self):
-        return 0.0, self.l2
+    def entrywise(self, w):
+        return strength_for(self.l2, w) * ops.square(w)
+
+    def parts(self):
+        return Parts(l2=self.l2)
 
     def get_config(self):
         return {"l2": plain(self.l2)}
@@ -182,11 +168,15 @@ class ElasticNet(Penalty):
     def prox(self, w, step):
         wide = computable(w)
         l1, l2 = strength_for(self.l1, wide), strength_for(self.l2, wide)
-        proximal = elastic_net_prox(wide, step_for(step, wide), l1, l2)
+        proximal = parts_prox(wide, step_for(step, wide), Parts(l1, l2))
         return ops.cast(proximal, w.dtype)
 
-    def elastic_net_strengths(self):
-        return self.l1, self.l2
+    def entrywise(self, w):
+        l1, l2 = strength_for(self.l1, w), strength_for(self.l2, w)
+        return l1 * ops.abs(w) + l2 * ops.square(w)
+
+    def parts(self):
+        return Parts(self.l1, self.l2)
 
     def get_config(self):
         return {"l1": plain(self.l1), "l2": plain(self.l2)}

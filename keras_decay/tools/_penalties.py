@@ -14,7 +14,9 @@ def elastic_net(regularizer):
     if isinstance(regularizer, keras_kinds):
         strengths = [getattr(regularizer, name, 0.0) for name in ("l1", "l2")]
     elif isinstance(regularizer, Penalty):
-        strengths = list(regularizer.elastic_net_strengths() or (None, None))
+        parts = regularizer.parts()
+        is_net = parts is not None and not parts.groups
+        strengths = [parts.l1, parts.l2] if is_net else [None, None]
     else:
         strengths = [None, None]
     l1, l2 = (None if s is None else plain(s) for s in strengths)

@@ -45,11 +45,6 @@ class Columns(RowNorms):
         return ops.transpose(super().prox(ops.transpose(w), step))
 
 
-class ValueOnly(kd.Penalty):
-    def __call__(self, w):
-        return ops.sum(w)
-
-
 def weights():
     return np.random.default_rng(1).normal(size=(6, 4))
 
@@ -160,13 +155,6 @@ def test_variable_factors_and_strengths_are_found():
     np.testing.assert_allclose(
         to_numpy(type(penalty).from_config(config)(w)), 2.6, rtol=1e-6
     )
-
-
-def test_a_penalty_without_prox_says_so():
-    with pytest.raises(TypeError, match="ValueOnly has no proximal step"):
-        ValueOnly().prox(ops.ones((2,)), 1.0)
-    with pytest.raises(TypeError, match=r"penalty.*must be a penalty that defines"):
-        kd.AdamW(penalty=kd.L1(0.1) + 0.5 * ValueOnly())
 
 
 def test_only_penalties_and_numbers_compose():

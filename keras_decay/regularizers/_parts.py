@@ -1,0 +1,100 @@
+"""Penalties that are made of L1, L2 and group terms, and the closed prox of their sum.
+
+    Ω(w) = l1 Σ|w| + l2 Σw² + Σ_A λ_A Σ_{g along A} √|g| ‖w_g‖
+
+L1 first, then the groups from the finest to the coarsest, then L2: each proximal step
+leaves the directions of the coarser groups as they are, so that their composition is
+the proximal step of the sum wherever every two groups are nested or disjoint.
+
+Reference: Jenatton, Mairal, Obozinski and Bach, Proximal Methods for Hierarchical
+Sparse Coding, 2011, theorem 1.
+"""
+
+import itertools
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_decay.regularizers._axes import group_size, kept_axes, within_axes
+
+
+class Parts(NamedTuple):
+    """The strengths of such a penalty, and its group terms as pairs (axis, λ)."""
+
+    l1: Any = 0.0
+    l2: Any = 0.0
+    groups: tuple[tuple[Any, Any], ...] = ()
+
+
+def l1_value(w, l1):
+    """l1 · Σ|w|, a scalar with gradient l1 · sign(w), which is 0 at 0.
+
+    Not by `ops.abs`: its gradient at 0 is 1 on JAX, which would push zeros away.
+    """
+    return l1 * ops.sum(w * ops.stop_gradient(ops.sign(w)))
+
+
+def l2_value(w, l2):
+    """l2 · Σw², a scalar."""
+    return l2 * ops.sum(ops.square(w))
+
+
+def group_norms(w, axis):
+    """‖w_g‖ of every group along `axis`, with dimensions kept; gradient 0 at 0.
+
+    Divided by the largest entry before it is squared, so that nothing overflows.
+    """
+    within = within_axes(axis, w.shape)
+    largest = ops.stop_gradient(ops.max(ops.abs(w), axis=within, keepdims=True))
+    is_zero = ops.equal(largest, 0)
+    unit = ops.where(is_zero, ops.ones_like(largest), largest)
+    # Without the first `where` the gradient of the root at 0 would be NaN.
+    squares = ops.sum(ops.square(w / unit), axis=within, keepdims=True)
+    root = ops.sqrt(ops.where(is_zero, ops.ones_like(squares), squares))
+    return ops.where(is_zero, ops.zeros_like(root), unit * root)
+
+
+def group_value(w, axis, strength):
+    """strength · Σ_g √|g| ‖w_g‖, a scalar."""
+    size = group_size(axis, w.shape)
+    return strength * (size**0.5 * ops.sum(group_norms(w, axis)))
+
+
+def soft_threshold(w, threshold):
+    """sign(w) · max(|w| − threshold, 0): the proximal step of threshold · Σ|v|."""
+    return ops.sign(w) * ops.relu(ops.abs(w) - threshold)
+
+
+def ridge_shrink(w, step, l2):
+    """w / (1 + 2 · step · l2): the proximal step of step · l2 · Σv²."""
+    return w / (1 + 2 * step * l2)
+
+
+def group_shrink(w, axis, threshold):
+    """w_g · max(1 − threshold √|g| / ‖w_g‖, 0): block soft threshold."""
+    norms = group_norms(w, axis)
+    size = group_size(axis, w.shape)
+    kept = ops.relu(norms - threshold * size**0.5)
+    return w * (kept / ops.where(kept > 0, norms, ops.ones_like(norms)))
+
+
+def parts_prox(w, step, parts):
+    """The proximal step of step · Ω for the parts of Ω, if `is_closed`."""
+    if not _is_zero(parts.l1):
+        w = soft_threshold(w, step * parts.l1)
+    finest_first = sorted(
+        parts.groups, key=lambda pair: -len(kept_axes(pair[0], w.shape))
+    )
+    for axis, strength in finest_first:
+        w = group_shrink(w, axis, step * strength)
+    return w if _is_zero(parts.l2) else ridge_shrink(w, step, parts.l2)
+
+
+def is_closed(parts, shape):
+    """Whether every two groups are nested or disjoint for weights of that shape."""
+    kept = [set(kept_axes(axis, shape)) for axis, _ in parts.groups]
+    return all(a <= b or b <= a for a, b in itertools.combinations(kept, 2))
+
+
+def _is_zero(strength):
+    return isinstance(strength, float) and strength == 0
