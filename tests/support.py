@@ -108,3 +108,41 @@ def apply_as_fit_does(optimizer, grads, variables):
         variable.assign(value)
     for variable, value in zip(optimizer.variables, state, strict=True):
         variable.assign(value)
+
+
+STEPS_PER_EPOCH = 200
+
+
+class Converged(keras.callbacks.Callback):
+    """Stop when an epoch changes no weight by more than float32 can tell."""
+
+    def on_train_begin(self, logs=None):
+        self.before, self.done = None, False
+
+    def on_epoch_end(self, epoch, logs=None):
+        weights = self.model.get_weights()
+        if self.before is not None:
+            pairs = zip(weights, self.before, strict=True)
+            if max(np.abs(new - old).max() for new, old in pairs) < 1e-6:
+                self.model.stop_training = self.done = True
+        self.before = weights
+
+
+def fit_to_convergence(model, optimizer, loss, x, y, epochs=None):
+    """Train on the whole data set at every step until the weights rest.
+
+    With `epochs`, for that many times 200 steps, whether they rest or not.
+    """
+    several = 1 if keras.backend.backend() == "torch" else STEPS_PER_EPOCH
+    model.compile(optimizer, loss, steps_per_execution=several)
+    converged = Converged()
+    model.fit(
+        np.concatenate([x] * STEPS_PER_EPOCH).astype("float32"),
+        np.concatenate([y] * STEPS_PER_EPOCH).astype("float32"),
+        batch_size=len(x),
+        shuffle=False,
+        epochs=epochs or 60,
+        callbacks=[converged],
+        verbose=0,
+    )
+    assert converged.done or epochs
