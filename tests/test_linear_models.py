@@ -1,7 +1,8 @@
 """A linear model trained by Keras is the linear model of statistics.
 
-Oracles: scikit-learn's Ridge, Lasso and ElasticNet, solved to 1e-12. The data are the
-diabetes set with standardised inputs and target, so that no intercept is needed.
+Oracles: scikit-learn's Ridge, Lasso and ElasticNet and skglm's group lasso, MCP and
+SCAD, solved to 1e-12. The data are the diabetes set with standardised inputs and target,
+so that no intercept is needed.
 """
 
 import keras
@@ -77,6 +78,38 @@ def test_elastic_net_by_its_proximal_step_is_elastic_net(alpha, rho):
     ):
         np.testing.assert_allclose(ours, net.coef_, rtol=0, atol=1e-4)
         np.testing.assert_array_equal(ours == 0, net.coef_ == 0)
+
+
+def test_group_lasso_is_that_of_skglm():
+    # Five groups of two features each, as the first axis of the kernel.
+    from skglm.datafits import QuadraticGroup
+    from skglm.penalties import WeightedGroupL2
+    from skglm.solvers import GroupBCD
+
+    x, y, (rows, targets) = data()
+    alpha, starts, members = (
+        0.12,
+        np.arange(0, 11, 2, "int32"),
+        np.arange(10, dtype="int32"),
+    )
+    oracle = GroupBCD(tol=1e-12, max_iter=1000, fit_intercept=False).solve(
+        np.asfortranarray(x),
+        y,
+        QuadraticGroup(starts, members),
+        WeightedGroupL2(alpha, np.full(5, np.sqrt(2)), starts, members),
+    )[0]
+
+    layer = keras.layers.EinsumDense("bgi,gio->bo", output_shape=(1,))
+    model = keras.Sequential([keras.Input((5, 2)), layer])
+    penalty = kd.GroupLasso(2 * alpha, axis=0)
+    sgd = keras.optimizers.SGD(LEARNING_RATE, momentum=0.0)
+    optimizer = kd.DecoupledWeightDecay(sgd, penalty=penalty)
+    fit_to_convergence(model, optimizer, "mse", rows.reshape(10, 5, 2), targets)
+    ours = to_numpy(layer.kernel)
+    assert ours.shape == (5, 2, 1)
+    np.testing.assert_allclose(ours.ravel(), oracle, rtol=0, atol=1e-4)
+    np.testing.assert_array_equal(ours.ravel() == 0, oracle == 0)
+    assert 0 < np.count_nonzero(ours.any((1, 2))) < 5
 
 
 def test_l1_in_the_loss_gives_no_exact_zero():
