@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from support import to_numpy
+from support import gradient, to_numpy
 
 import keras_decay as kd
 from keras_decay.regularizers import Scaled, Sum
@@ -190,6 +190,102 @@ def test_penalty_fits_any_rank_and_dtype(name, shape):
         assert keras.backend.standardize_dtype(value.dtype) == "float32"
         assert tuple(proximal.shape) == shape
         assert keras.backend.standardize_dtype(proximal.dtype) == dtype
+
+
+def awkward_weights():
+    """Weights at which a gradient may go wrong, float32."""
+    normal = np.random.default_rng(0).normal(size=(4, 3))
+    one_row = np.zeros((4, 3))
+    one_row[1] = normal[1]
+    return {
+        "zeros": np.zeros((4, 3)),
+        "ones": np.ones((4, 3)),
+        "one row": one_row,
+        "rank 1": np.outer(normal[:, 0], [1.0, 1.0, -2.0]),
+        "orthogonal": np.eye(4, 3),
+        "huge": 1e18 * normal,
+        "tiny": 1e-30 * normal,
+        "subnormal": 1e-42 * np.sign(normal),
+    }
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_gradient_and_prox_are_finite_everywhere(name):
+    for kind, w in awkward_weights().items():
+        w = w.astype("float32")
+        assert np.all(np.isfinite(gradient(CONTRACTS[name](), w))), kind
+        for step in (0.0, 0.1, 1e6):
+            proximal = CONTRACTS[name]().prox(ops.convert_to_tensor(w), step)
+            assert np.all(np.isfinite(to_numpy(proximal))), (kind, step)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_half_precision_does_not_overflow(name):
+    # 40,000 entries of 2 have a sum of squares beyond the largest float16, 65504.
+    w = np.full((40_000, 1), 2.0, "float16")
+    expected = to_numpy(CONTRACTS[name]()(ops.convert_to_tensor(w.astype("float32"))))
+    value = to_numpy(CONTRACTS[name]()(ops.convert_to_tensor(w)))
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    assert np.isfinite(expected)
+
+
+WITH_STRENGTHS = [name for name in PENALTIES if CONTRACTS[name].strengths]
+
+
+@pytest.mark.parametrize("name", WITH_STRENGTHS)
+def test_a_variable_strength_acts_at_once(name):
+    contract = CONTRACTS[name]
+    w = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    w = ops.convert_to_tensor(w)
+    for argument in contract.strengths:
+        strength = keras.Variable(0.7)
+        penalty = contract(**{argument: strength})
+        assert penalty.variables == [strength]
+        for value in (0.5, 1.5):
+            strength.assign(value)
+            fixed = contract(**{argument: value})
+            for ours, theirs in (
+                (penalty(w), fixed(w)),
+                (penalty.prox(w, 0.2), fixed.prox(w, 0.2)),
+            ):
+                np.testing.assert_allclose(
+                    to_numpy(ours), to_numpy(theirs), rtol=1e-5, atol=1e-6
+                )
+
+
+def test_every_penalty_in_every_role_by_its_registered_name():
+    branches, rules, terms = [], [], 0
+    inputs = keras.Input((6,), dtype="int32")
+    for index, name in enumerate(PENALTIES):
+        penalty = CONTRACTS[name]()
+        named = {
+            "class_name": f"keras_decay>{type(penalty).__name__}",
+            "config": penalty.get_config(),
+        }
+        embedding = keras.layers.Embedding(
+            5, 4, embeddings_regularizer=named, name=f"embedding_{index}"
+        )
+        convolution = keras.layers.Conv1D(
+            3,
+            2,
+            kernel_regularizer=named,
+            bias_regularizer=named,
+            activity_regularizer=named,
+            name=f"convolution_{index}",
+        )
+        branches.append(convolution(embedding(inputs)))
+        rules.append((rf"convolution_{index}/", penalty))
+        terms += 4
+    outputs = keras.layers.Flatten()(keras.layers.Average()(branches))
+    model = keras.Model(inputs, keras.layers.Dense(1)(outputs))
+    sgd = keras.optimizers.SGD(1e-3)
+    model.compile(kd.DecoupledWeightDecay(sgd, rules=rules), "mse")
+    x = np.random.default_rng(0).integers(0, 5, (8, 6))
+    loss = model.fit(x, np.ones((8, 1)), epochs=2, verbose=0).history["loss"]
+    assert np.all(np.isfinite(loss)) and loss[1] < loss[0]
+    assert all(np.all(np.isfinite(w)) for w in model.get_weights())
+    model(x)
+    assert len(model.losses) == terms
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="nothing is traced")

@@ -1,8 +1,8 @@
 """A linear model trained by Keras is the linear model of statistics.
 
 Oracles: scikit-learn's Ridge, Lasso and ElasticNet and skglm's group lasso, MCP and
-SCAD, solved to 1e-12. The data are the diabetes set with standardised inputs and target,
-so that no intercept is needed.
+SCAD, solved to 1e-12. The data are the diabetes set with standardised inputs and
+target, so that no intercept is needed.
 """
 
 import keras

@@ -7,6 +7,7 @@ output of a `Dense` or `Conv` layer. With `axis=(0, 1)` a group is what shares b
 import math
 
 import numpy as np
+from keras import ops
 
 from keras_decay import _validation
 
@@ -72,6 +73,10 @@ def within_axes(value, shape):
     return tuple(index for index in range(len(shape)) if index not in kept)
 
 
-def group_size(value, shape):
-    """|g|, the number of entries in a group."""
-    return math.prod(shape[index] for index in within_axes(value, shape))
+def root_of_group_size(value, w):
+    """√|g|, |g| the number of entries in a group: of activities, perhaps a tensor."""
+    sizes = ops.shape(w)
+    size = math.prod(sizes[index] for index in within_axes(value, w.shape))
+    if isinstance(size, int):
+        return size**0.5
+    return ops.sqrt(ops.cast(size, w.dtype))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_decay.regularizers._axes import group_size, kept_axes, within_axes
+from keras_decay.regularizers._axes import kept_axes, root_of_group_size, within_axes
 
 
 class Parts(NamedTuple):
@@ -56,8 +56,8 @@ def group_norms(w, axis):
 
 def group_value(w, axis, strength):
     """strength · Σ_g √|g| ‖w_g‖, a scalar."""
-    size = group_size(axis, w.shape)
-    return strength * (size**0.5 * ops.sum(group_norms(w, axis)))
+    total = ops.sum(group_norms(w, axis))
+    return strength * (root_of_group_size(axis, w) * total)
 
 
 def soft_threshold(w, threshold):
@@ -73,8 +73,7 @@ def ridge_shrink(w, step, l2):
 def group_shrink(w, axis, threshold):
     """w_g · max(1 − threshold √|g| / ‖w_g‖, 0): block soft threshold."""
     norms = group_norms(w, axis)
-    size = group_size(axis, w.shape)
-    kept = ops.relu(norms - threshold * size**0.5)
+    kept = ops.relu(norms - threshold * root_of_group_size(axis, w))
     return w * (kept / ops.where(kept > 0, norms, ops.ones_like(norms)))
 
 
