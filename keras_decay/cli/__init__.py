@@ -12,7 +12,7 @@ import sys
 
 import keras_decay
 from keras_decay import _backend
-from keras_decay.cli import _audit, _diabetes
+from keras_decay.cli import _audit, _convert, _diabetes
 from keras_decay.cli._errors import Failure, UsageError
 from keras_decay.experiments._interruption import interruptible
 from keras_decay.experiments._output import OutputError
@@ -38,7 +38,8 @@ def main(arguments=None):
         return 2
     try:
         with interruptible() as check:
-            load_keras()
+            if options.needs_keras:
+                load_keras()
             check()
             return options.execute(options, check)
     except UsageError as error:
@@ -93,7 +94,7 @@ def build_parser():
     parser.add_argument(
         "--version", action="version", version=f"{PROGRAM} {keras_decay.__version__}"
     )
-    parser.set_defaults(execute=None)
+    parser.set_defaults(execute=None, needs_keras=True)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, (add_options, execute, text) in COMMANDS.items():
         command = commands.add_parser(
@@ -119,5 +120,10 @@ COMMANDS = {
         _audit.add_options,
         _audit.run,
         "which decay every variable of a saved model really undergoes",
+    ),
+    "convert": (
+        _convert.add_options,
+        _convert.run,
+        "what a strength means in another convention of λ",
     ),
 }

@@ -1,6 +1,7 @@
 """Types of options that several commands share, for argparse."""
 
 import argparse
+import math
 from pathlib import Path
 
 
@@ -20,6 +21,19 @@ def whole_number(minimum, maximum=None):
         return number
 
     return convert
+
+
+def positive_number(text):
+    """A type for argparse: a finite number greater than 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(
+            f"must be a finite number greater than 0. Received: {text!r}"
+        )
+    return number
 
 
 def folder(text):
