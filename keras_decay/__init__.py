@@ -16,6 +16,7 @@ from keras_decay import _backend
 
 if TYPE_CHECKING:
     from keras_decay.callbacks import LearningCurve
+    from keras_decay.conventions import convert
     from keras_decay.curves import Diagnosis, diagnose, plot_curves
     from keras_decay.optimizers import (
         SGDW,
@@ -60,6 +61,7 @@ __all__ = [
     "TargetNormDecay",
     "TouchedRowsDecay",
     "audit",
+    "convert",
     "diagnose",
     "layerwise_rules",
     "plot_curves",
@@ -88,6 +90,7 @@ _HOMES = {
         "preset_rules",
     ),
     "callbacks": ("LearningCurve",),
+    "conventions": ("convert",),
     "curves": ("Diagnosis", "diagnose", "plot_curves"),
     "tools": ("Audit", "audit"),
 }

@@ -1,13 +1,13 @@
 """Checks of arguments, in one form of words.
 
 Every message reads "`name` must be …. Received: name=value", then what to do. The
-checks run in constructors, on plain Python values, before any training starts.
+checks run in constructors, on plain Python values, before any training starts. Keras is
+imported where a tensor may be met, so that arithmetic alone does not load it.
 """
 
 import math
 from numbers import Real
 
-import keras
 import numpy as np
 
 
@@ -65,6 +65,8 @@ def boolean(name, value):
 
 def is_scalar_tensor(value):
     """Whether `value` is a `keras.Variable` or backend tensor of shape ()."""
+    import keras
+
     if isinstance(value, (str, bytes)) or not (
         isinstance(value, keras.Variable) or keras.ops.is_tensor(value)
     ):
@@ -79,6 +81,8 @@ def strength(name, value):
 
     The value of a tensor cannot be checked: it may change, or be traced.
     """
+    import keras
+
     if isinstance(value, keras.Variable) or (
         not isinstance(value, np.ndarray) and keras.ops.is_tensor(value)
     ):

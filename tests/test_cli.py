@@ -269,6 +269,104 @@ def test_folder_in_the_way_of_a_file(tmp_path):
         pass
 
 
+def test_convert_prints_the_number_and_needs_no_keras(tmp_path):
+    """Keras cannot be imported here, for there is no such backend."""
+    options = ("--from", "torch_adamw", "--to", "l2", "--optimizer", "sgd")
+    done = finish(start(tmp_path, "convert", "0.01", *options, KERAS_BACKEND="abacus"))
+    assert done == (0, "0.005\n", "")
+
+
+def test_convert_prints_every_digit(capsys):
+    options = ("--from", "ridge_alpha", "--to", "l2", "--n-samples", "442")
+    assert cli.main(["convert", "1", *options]) == 0
+    assert float(capsys.readouterr().out) == 1 / 442
+
+
+def test_convert_without_a_target_is_a_table(capsys):
+    arguments = ["convert", "0.01", "--from", "adamw", "--learning-rate", "0.001"]
+    assert cli.main(arguments) == 0
+    table, further, never = capsys.readouterr().out.split("\n\n")
+    rows = [tuple(line.split()[:2]) for line in table.splitlines()[2:]]
+    assert rows == [
+        ("decoupled", "0.01"),
+        ("decoupled_paper", "1e-05"),
+        ("independent", "1e-05"),
+    ]
+    lines = [line.strip() for line in further.splitlines()[1:]]
+    needing = dict(zip(lines[::2], lines[1::2], strict=True))
+    assert needing["--optimizer sgd"] == "l2, half_l2"
+    assert needing["--optimizer sgd --batch-size"] == "mlp_alpha"
+    assert needing["--n-samples --batch-size --epochs"] == "normalized"
+    assert "l1, lasso_alpha" in never
+
+    arguments += ["--n-samples", "100", "--batch-size", "10", "--epochs", "10"]
+    assert cli.main([*arguments, "--optimizer", "sgd"]) == 0
+    table, never = capsys.readouterr().out.split("\n\n")
+    assert len(table.splitlines()) == 2 + 11
+    assert cli.main([*arguments, "--optimizer", "lion"]) == 0
+    table, adaptive, never = capsys.readouterr().out.split("\n\n")
+    assert len(table.splitlines()) == 2 + 5
+    assert "history of gradients" in " ".join(adaptive.split())
+    lines = "\n".join((table, further, never, adaptive)).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert cli.main(["convert", "0", "--from", "l2", "--n-samples", "9"]) == 0
+    assert "No finite number as gaussian_prior_scale." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    (
+        ([], ["VALUE", "--from"]),
+        (["1"], ["--from"]),
+        (["1", "--from", "l3"], ["--from", "'l3'", "closest is 'l2'", "ridge_alpha"]),
+        (["1", "--from", "l2", "--to", "lassso_alpha"], ["--to", "'lasso_alpha'"]),
+        (["1", "--from", "torch_weight_decay"], ["'half_l2'", "'decoupled'"]),
+        (["ten", "--from", "l2"], ["VALUE", "'ten'", "number"]),
+        (["-1", "--from", "l2"], ["VALUE", "-1", "at least 0"]),
+        (["nan", "--from", "l2", "--to", "half_l2"], ["VALUE", "nan"]),
+        (["0", "--from", "timescale_epochs"], ["VALUE", "greater than 0"]),
+        (["1", "--from", "l2", "--learning-rate", "0"], ["--learning-rate", "'0'"]),
+        (["1", "--from", "l2", "--noise-variance", "inf"], ["--noise-variance"]),
+        (["1", "--from", "l2", "--n-samples", "1.5"], ["--n-samples", "whole number"]),
+        (
+            ["1", "--from", "l2", "--n-samples", "3", "--batch-size", "4"],
+            ["--batch-size", "--n-samples, which is 3", "4"],
+        ),
+        (
+            ["1", "--from", "adamw", "--to", "normalized", "--batch-size", "4"],
+            ["--learning-rate (η", "--n-samples (", "--epochs ("],
+        ),
+        (
+            ["1", "--from", "l2", "--to", "adamw", "--optimizer", "adam"],
+            ["--optimizer", "plain SGD", "history of gradients", "'adam'"],
+        ),
+        (
+            ["1", "--from", "l2", "--to", "adamw", "--optimizer", "{lamb} %s"],
+            ["--optimizer", "'{lamb} %s'"],
+        ),
+        (["1", "--from", "l1", "--to", "l2"], ["--to", "'lasso_alpha'", "'l2'"]),
+        (
+            ["0", "--from", "l2", "--to", "gaussian_prior_scale", "--n-samples", "3"],
+            ["VALUE", "infinite"],
+        ),
+    ),
+)
+def test_bad_arguments_of_convert(arguments, words, capsys):
+    sentence = error_of(["convert", *arguments], capsys)
+    for word in words:
+        assert word in sentence
+    assert "`" not in sentence and "None" not in sentence
+
+
+def test_help_of_convert_lists_the_names(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["convert", "--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    for word in ("half_l2_per_sample", "w ← w − η λ w", "torch_adamw", "lasso_alpha"):
+        assert word in out
+
+
 def test_bare_command_prints_help(capsys):
     assert cli.main([]) == 2
     assert "diabetes" in capsys.readouterr().err

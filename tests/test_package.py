@@ -248,5 +248,6 @@ def test_public_docstrings_are_complete(name):
     if name in {"L1", "L2", "ElasticNet", "AdamW", "SGDW", "DecoupledWeightDecay"} | {
         "preset_rules",
         "layerwise_rules",
+        "convert",
     }:
         assert "onvention" in text and "Reference" in text

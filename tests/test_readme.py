@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import keras_decay as kd
+from keras_decay import cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -31,6 +32,14 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
 def test_each_command_is_one_line(name):
     block = re.search(rf"<!-- command: {name} -->\n```sh\n(.*?)```", README, re.S)
     assert block and len(block.group(1).strip().splitlines()) == 1
+
+
+def test_conversions_print_what_is_shown(capsys):
+    (call,) = re.findall(r">>> (kd.convert\(.*\))\n(.*)\n", README)
+    (command,) = re.findall(r"\$ keras-decay (convert .*)\n(.*)\n", README)
+    assert repr(eval(call[0])) == call[1]
+    assert cli.main(command[0].split()) == 0
+    assert capsys.readouterr().out == command[1] + "\n"
 
 
 def test_links_lead_somewhere():

@@ -1,0 +1,101 @@
+"""`keras-decay diabetes`: the experiment, into a folder of results."""
+
+import argparse
+import contextlib
+
+from keras_decay.cli._errors import UsageError
+from keras_decay.cli._options import folder, whole_number
+from keras_decay.experiments import _arms
+from keras_decay.experiments._output import OutputError, publishing
+
+
+def arm_names(text):
+    """A type for argparse: names of arms, separated by commas."""
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in _arms.ARMS:
+            raise argparse.ArgumentTypeError(
+                f"must be names out of {', '.join(_arms.ARMS)}, separated by commas. "
+                f"Received: {name!r}"
+            )
+        if names.count(name) > 1:
+            raise argparse.ArgumentTypeError(
+                f"must name every arm once. Received: {name!r} twice"
+            )
+    return names
+
+
+def add_options(parser):
+    parser.add_argument(
+        "--arms",
+        type=arm_names,
+        default=",".join(_arms.DEFAULT_ARMS),
+        metavar="A,B,…",
+        help=f"what to compare, out of {', '.join(_arms.ARMS)}",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=whole_number(1, 1000),
+        default=1,
+        metavar="N",
+        help="seeds per arm; with several, means and bands are shown",
+    )
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, metavar="S", help="the first seed"
+    )
+    parser.add_argument(
+        "--epochs", type=whole_number(1), default=100, metavar="N", help="per fit"
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "gpu"), default="auto", help="where to run"
+    )
+    parser.add_argument(
+        "--out",
+        type=folder,
+        default="keras-decay-diabetes",
+        metavar="DIR",
+        help="the folder for figure, numbers and curves",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace the results that are in DIR"
+    )
+
+
+def run(options, check):
+    from keras_decay.experiments import diabetes
+    from keras_decay.experiments._terminal import Terminal
+
+    try:
+        seeds = diabetes.check_seeds(options.seed, options.seeds)
+    except ValueError as error:
+        raise UsageError(f"argument --seed: {error}") from error
+    try:
+        diabetes.check_device(options.device)
+    except ValueError as error:
+        raise UsageError(f"argument --device: {error}") from error
+    names = diabetes.file_names(diabetes.check_arms(options.arms), seeds)
+    terminal = Terminal()
+    with contextlib.ExitStack() as stack:
+        output = publishing(options.out, names, force=options.force)
+        try:
+            staging = stack.enter_context(output)
+        except OutputError as error:
+            raise UsageError(f"argument --out: {error}") from error
+        with terminal.progress() as show:
+
+            def progress(at):
+                check()
+                show(at)
+
+            result = diabetes.run(
+                options.arms,
+                seeds=options.seeds,
+                seed=options.seed,
+                epochs=options.epochs,
+                device=options.device,
+                progress=progress,
+            )
+        result.save(staging)
+        check()
+    terminal.report(result, options.out)
+    return 0

@@ -1,0 +1,106 @@
+"""What a conversion needs besides the strength, and what an optimizer tells of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_decay import _validation
+
+MEANINGS = {
+    "optimizer": "'sgd', or a Keras SGD without momentum",
+    "learning_rate": "η, or η_0 under a schedule",
+    "n_samples": "n, the training samples",
+    "batch_size": "b, the samples in a batch",
+    "epochs": "T, the epochs of the training",
+    "noise_variance": "s², the variance of the targets' noise",
+}
+WRAPPED = ("optimizer", "inner_optimizer")  # DecoupledWeightDecay, LossScaleOptimizer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The checked arguments of a conversion; None where one was not given.
+
+    Args:
+        optimizer: A name, or the Keras optimizer that makes the steps, unwrapped.
+        varying_rate: Whether the rate is not given and the optimizer's is no number.
+    """
+
+    optimizer: Any = None
+    learning_rate: float | None = None
+    n_samples: int | None = None
+    batch_size: int | None = None
+    epochs: int | None = None
+    noise_variance: float | None = None
+    n_outputs: int = 1
+    varying_rate: bool = False
+
+
+def settings(
+    optimizer, learning_rate, n_samples, batch_size, epochs, noise_variance, n_outputs
+):
+    """The arguments of `convert`, checked, whether or not they will be needed."""
+    if optimizer is not None and not isinstance(optimizer, str):
+        optimizer = stepping(optimizer)
+    rate = positive("learning_rate", learning_rate)
+    varying = False
+    if rate is None and not isinstance(optimizer, (str, type(None))):
+        rate = constant_rate(optimizer)
+        varying = rate is None
+    samples, batch = count("n_samples", n_samples), count("batch_size", batch_size)
+    if samples is not None and batch is not None and batch > samples:
+        must = f"at most `n_samples`, which is {samples}"
+        raise ValueError(_validation.received("batch_size", batch_size, must))
+    return Settings(
+        optimizer=optimizer,
+        learning_rate=rate,
+        n_samples=samples,
+        batch_size=batch,
+        epochs=count("epochs", epochs),
+        noise_variance=positive("noise_variance", noise_variance),
+        n_outputs=_validation.integer("n_outputs", n_outputs, minimum=1),
+        varying_rate=varying,
+    )
+
+
+def positive(name, value):
+    """`value` as a float above 0, None if it is None."""
+    return None if value is None else _validation.number(name, value, above=0)
+
+
+def count(name, value):
+    """`value` as an int of at least 1, None if it is None."""
+    return None if value is None else _validation.integer(name, value, minimum=1)
+
+
+def stepping(optimizer):
+    """The optimizer that makes the steps: what is inside of its wrappers."""
+    import keras  # the caller has, or this is no optimizer
+
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        must = "the name of an optimizer or a Keras optimizer"
+        raise TypeError(_validation.received("optimizer", optimizer, must))
+    for attribute in WRAPPED:
+        inner = getattr(optimizer, attribute, None)
+        if isinstance(inner, keras.optimizers.Optimizer):
+            return stepping(inner)
+    return optimizer
+
+
+def constant_rate(optimizer):
+    """The optimizer's learning rate if it is a number, else None.
+
+    It is a float32 variable: 0.1 would be read as 0.10000000149. The shortest decimal
+    that is the same float32 is what was written.
+    """
+    import keras
+
+    rate = getattr(optimizer, "learning_rate", None)
+    if not isinstance(rate, keras.Variable):
+        return None
+    rate = float(keras.ops.convert_to_numpy(rate))
+    single = np.float32(rate)
+    if float(single) == rate:
+        rate = float(str(single))
+    return _validation.number("learning_rate", rate, above=0)
