@@ -49,15 +49,19 @@ def optimizer(name):
 
 
 def time_steps(backend, repeats, calls):
-    """The best seconds, and the bytes at the peak, of each side's step."""
+    """Of each side's step the best seconds, the first's, and the bytes at the peak."""
     from _measure import alternate
 
     sides = {name: backend.step(optimizer(name)) for name in (OURS, ZERO, ADAMW, ADAM)}
     sides |= {name: backend.rival(name) for name in backend.rivals}
-    for side in sides.values():
-        side(3)
+    first = {}
+    for name, side in sides.items():
+        start = time.perf_counter()
+        side(1)
+        first[name] = time.perf_counter() - start
+        side(2)
     seconds = alternate(sides, repeats, calls)
-    return seconds, {name: backend.peak(side) for name, side in sides.items()}
+    return seconds, first, {name: backend.peak(side) for name, side in sides.items()}
 
 
 def fit_side(backend, name, widths, batch, steps):
@@ -124,7 +128,7 @@ def run(name, repeats, quick):
     print(f"{backend.note}; best of {repeats}\n")
     print("| what | against | ratio | goal | reached | ours / theirs |")
     print("|---|---|---|---|---|---|", flush=True)
-    seconds, peaks = time_steps(backend, repeats, 1 if quick else 2)
+    seconds, first, peaks = time_steps(backend, repeats, 1 if quick else 2)
     for peer, goal in STEP_GOALS[name].items():
         what = f"step, {KERNELS} kernels of {SIZE}²"
         print(row(what, peer, seconds[OURS], seconds[peer], goal), flush=True)
@@ -138,6 +142,8 @@ def run(name, repeats, quick):
         f"{side} {'not measured' if peak is None else f'{peak / 2**20:.0f} MiB'}"
         for side, peak in peaks.items()
     ]
+    waits = [f"{side} {first[side]:.1f} s" for side in (OURS, ADAMW)]
+    print(f"\nThe first step, with what is compiled: {'; '.join(waits)}")
     print(f"\nMemory at the peak of a step, beyond the state: {'; '.join(shown)}")
 
 
