@@ -56,7 +56,9 @@ class Attachment:
         for variable, penalty in penalties:
             why = lost.get(id(variable), "no config holds its layer")
             if not loads[id(penalty)]:
-                why = "the penalty cannot be loaded: is its class registered with Keras?"
+                why = (
+                    "the penalty cannot be loaded: is its class registered with Keras?"
+                )
             owner = owners[id(variable)][0]
             self.outcomes.append(
                 Outcome(variable, penalty, variable.regularizer, owner, why)

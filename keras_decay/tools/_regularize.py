@@ -27,8 +27,7 @@ def regularize(model, rules, *, allow_unsaved=False):
     reasons, before anything is changed. It is found by trying: the layers concerned are
     made anew from their configs, one at a time. Lost are penalties in subclassed models
     whose config does not hold them, and different ones where a layer has one argument
-    for several variables (the kernels of attention; both directions of
-    `Bidirectional`).
+    for several variables, such as the four kernels of `MultiHeadAttention`.
 
     Frozen variables are not matched. Another model that shares layers with this one
     must be compiled anew. Strengths that are a `keras.Variable` become state of the

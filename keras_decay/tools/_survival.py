@@ -63,8 +63,8 @@ def deciders(unit):
     try:
         copy = _copy_with_marks(unit, slots, inside)
     except Exception as error:  # of the layers' own code, which may do anything
-        first = str(error).strip().split("\n")[0][:120]
-        return {}, f"it cannot be made anew from its config ({first})"
+        text = " ".join(str(error).split())[:160]
+        return {}, f"it cannot be made anew from its config ({text})"
     pairs = list(zip(unit.weights, copy.weights, strict=False))
     if len(unit.weights) != len(copy.weights) or any(
         tuple(old.shape) != tuple(new.shape) for old, new in pairs
@@ -104,7 +104,10 @@ def _lists_its_layers(model):
 def _copy_with_marks(unit, slots, inside):
     config = _config_with_marks(unit, slots)
     classes = {type(layer).__name__: type(layer) for layer in inside}
-    with _random_state_kept(), keras.saving.custom_object_scope(classes | {"Mark": Mark}):
+    with (
+        _random_state_kept(),
+        keras.saving.custom_object_scope(classes | {"Mark": Mark}),
+    ):
         copy = keras.saving.deserialize_keras_object(config, safe_mode=False)
     if not copy.built:
         raise ValueError("its config does not say how to build it")
