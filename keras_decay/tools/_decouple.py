@@ -2,6 +2,7 @@
 
 import re
 import types
+from typing import Any
 
 import keras
 
@@ -27,6 +28,7 @@ def decouple(model, optimizer, *, allow_unsaved=False):
     the decay 2λ makes the steps that L2(λ) in the loss makes. Under momentum β a
     penalty in the loss acts 1/(1 − β) times as strongly in the long run as here.
 
+    Frozen variables keep their penalties, which are in no loss while they are frozen.
     Keras' own L1, L2 and L1L2 are moved as ours are. A sum with an L2 term is one
     penalty; so is an L2 penalty whose strength is a `keras.Variable`, which changes the
     decay when it changes.
@@ -88,7 +90,7 @@ def decouple(model, optimizer, *, allow_unsaved=False):
 
 def _rules(variables):
     """A rule for each different decay, for exactly the paths that have it."""
-    by_path = {}
+    by_path: dict[str, Any] = {}
     refused = []
     for variable in variables:
         strength = None
@@ -109,7 +111,7 @@ def _rules(variables):
             "L1L2 of Keras, for no other has a proximal step. Others are at:"
             + "".join(refused)
         )
-    groups = []
+    groups: list[tuple[Any, list[str]]] = []
     for path, strength in by_path.items():
         if strength is None:
             continue

@@ -103,11 +103,10 @@ def _lists_its_layers(model):
 
 def _copy_with_marks(unit, slots, inside):
     config = _config_with_marks(unit, slots)
-    classes = {type(layer).__name__: type(layer) for layer in inside}
-    with (
-        _random_state_kept(),
-        keras.saving.custom_object_scope(classes | {"Mark": Mark}),
-    ):
+    kinds = [Mark, *map(type, inside)]
+    # What users may register, or name when they load; Keras finds its own classes.
+    theirs = {k.__name__: k for k in kinds if not k.__module__.startswith("keras.")}
+    with _random_state_kept(), keras.saving.custom_object_scope(theirs):
         copy = keras.saving.deserialize_keras_object(config, safe_mode=False)
     if not copy.built:
         raise ValueError("its config does not say how to build it")

