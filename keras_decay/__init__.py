@@ -38,7 +38,14 @@ if TYPE_CHECKING:
         Penalty,
         SparseGroupLasso,
     )
-    from keras_decay.tools import Audit, audit
+    from keras_decay.tools import (
+        Audit,
+        Regularized,
+        audit,
+        decouple,
+        regularize,
+        track_strength,
+    )
 
 __version__ = "0.1.0"
 
@@ -56,16 +63,20 @@ __all__ = [
     "GroupLasso",
     "LearningCurve",
     "Penalty",
+    "Regularized",
     "SparseGroupLasso",
     "StableDecay",
     "TargetNormDecay",
     "TouchedRowsDecay",
     "audit",
     "convert",
+    "decouple",
     "diagnose",
     "layerwise_rules",
     "plot_curves",
     "preset_rules",
+    "regularize",
+    "track_strength",
 ]
 
 _HOMES = {
@@ -92,7 +103,14 @@ _HOMES = {
     "callbacks": ("LearningCurve",),
     "conventions": ("convert",),
     "curves": ("Diagnosis", "diagnose", "plot_curves"),
-    "tools": ("Audit", "audit"),
+    "tools": (
+        "Audit",
+        "Regularized",
+        "audit",
+        "decouple",
+        "regularize",
+        "track_strength",
+    ),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _missing: str | None = None

@@ -3,6 +3,7 @@
 import contextlib
 
 import jax
+import keras
 from keras import ops
 
 from keras_decay._backend._dense import (
@@ -74,10 +75,14 @@ def is_baked(value):
     """Whether a function is being traced in which `value` would be a constant.
 
     While a function is traced every operation yields a tracer, also one on constants.
-    A value that is none then is burnt into the program and never read again.
+    A value that is none then is burnt into the program and never read again; but for
+    when Keras traces for shapes alone, as it does when `fit` begins.
     """
     tracing = isinstance(jax.numpy.add(1.0, 1.0), jax.core.Tracer)
-    return tracing and not isinstance(value, jax.core.Tracer)
+    if not tracing or isinstance(value, jax.core.Tracer):
+        return False
+    with keras.SymbolicScope() as scope:
+        return scope.original_scope is None
 
 
 def as_decayed(fraction):

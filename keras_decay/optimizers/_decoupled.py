@@ -17,6 +17,7 @@ from keras_decay.optimizers._memory import Memory
 from keras_decay.optimizers._plan import make_plan, variable_path
 from keras_decay.optimizers._step import Target, inner_step_and_decay
 from keras_decay.regularizers._base import HALF
+from keras_decay.regularizers._state import OPTIMIZER, claim
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
@@ -170,6 +171,8 @@ class DecoupledWeightDecay(keras.optimizers.Optimizer):
             return
         variables = list(variables)
         self._plan.match(variables)
+        strengths = self._plan.strength_variables + self._plan.penalty_variables
+        claim(strengths, OPTIMIZER, self)
         super().build(variables)
         with _backend.current().eager():
             for index, variable in enumerate(variables):

@@ -34,11 +34,11 @@ def variable_kinds(model):
     Keras' own, the class' name and the variable's name decide; without a name, the
     attribute that holds it.
     """
-    holders = _holders_by_id(model)
+    holders = holders_by_id(model)
     return [_kind(v, holders.get(id(v), ())) for v in model.trainable_variables]
 
 
-def _holders_by_id(model):
+def holders_by_id(model):
     """For the id of each variable the pairs (layer that holds it, its attribute).
 
     Keras lists the layers of a model, but not those inside attention, wrappers and
@@ -48,7 +48,7 @@ def _holders_by_id(model):
     seen, layers = {id(model)}, [model]
     while layers:
         layer = layers.pop()
-        for attribute, thing in _held(layer):
+        for attribute, thing in held(layer):
             if isinstance(thing, keras.Variable):
                 holders.setdefault(id(thing), []).append((layer, attribute))
             elif id(thing) not in seen:
@@ -57,7 +57,7 @@ def _holders_by_id(model):
     return holders
 
 
-def _held(layer):
+def held(layer):
     """The layers and variables among a layer's attributes, also inside containers."""
     pairs, seen = list(vars(layer).items()), set()
     while pairs:

@@ -178,8 +178,9 @@ def strength_for(strength, w):
         raise RuntimeError(
             f"The strength {strength.path!r} is a keras.Variable that is no part of "
             "the model's state, so JAX would compile its present value into the "
-            "training step and ignore later changes. Give the penalty a plain number, "
-            "or give it to `DecoupledWeightDecay(penalty=…)`, which tracks it."
+            "training step and ignore later changes. Call `kd.track_strength(layer, "
+            "penalty)`, which makes it part of the state; or give the penalty a plain "
+            "number, or give it to `DecoupledWeightDecay(penalty=…)`."
         )
     return ops.cast(value, w.dtype)
 

@@ -1,6 +1,17 @@
 """Tools that act on a model that exists."""
 
 from keras_decay.tools._audit import audit
+from keras_decay.tools._decouple import decouple
+from keras_decay.tools._regularize import regularize
+from keras_decay.tools._regularized import Regularized
 from keras_decay.tools._report import Audit
+from keras_decay.tools._track_strength import track_strength
 
-__all__ = ["Audit", "audit"]
+__all__ = [
+    "Audit",
+    "Regularized",
+    "audit",
+    "decouple",
+    "regularize",
+    "track_strength",
+]
