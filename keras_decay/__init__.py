@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         preset_rules,
     )
     from keras_decay.regularizers import L1, L2, ElasticNet, Penalty
-    from keras_decay.tools import Audit, audit
+    from keras_decay.tools import Audit, Sparsity, audit, prune, sparsity
 
 __version__ = "0.1.0"
 
@@ -47,6 +47,7 @@ __all__ = [
     "ElasticNet",
     "LearningCurve",
     "Penalty",
+    "Sparsity",
     "StableDecay",
     "TargetNormDecay",
     "TouchedRowsDecay",
@@ -55,6 +56,8 @@ __all__ = [
     "layerwise_rules",
     "plot_curves",
     "preset_rules",
+    "prune",
+    "sparsity",
 ]
 
 _HOMES = {
@@ -73,7 +76,7 @@ _HOMES = {
     ),
     "callbacks": ("LearningCurve",),
     "curves": ("Diagnosis", "diagnose", "plot_curves"),
-    "tools": ("Audit", "audit"),
+    "tools": ("Audit", "Sparsity", "audit", "prune", "sparsity"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _missing: str | None = None
