@@ -52,8 +52,8 @@ def prune(model):
     Raises:
         TypeError: If `model` is not a Keras model.
         ValueError: If it is not built, its graph is not known (a class with a `call` of
-            its own), nothing in it can be followed, or a layer cannot be made anew from
-            its config.
+            its own), nothing in it can be followed, a layer cannot be made anew from
+            its config, or one is within two others.
 
     Example:
 
@@ -112,11 +112,10 @@ def _kept_dead(model, flow, need):
             if reason is not None:
                 why[reason] = why.get(reason, 0) + 1
         found += [f"{count} of {name!r}, as {reason}" for reason, count in why.items()]
-    followed = [kernel.layer for kernel in flow.kernels.values()]
+    followed = {id(kernel.layer) for kernel in flow.kernels.values()}
+    followed |= {id(layer) for layer, _, _ in flow.passed.values()}
     for layer in model._flatten_layers():
-        if any(layer is one for one in followed):
-            continue
-        dead = dead_units(layer)
+        dead = None if id(layer) in followed else dead_units(layer)
         if dead is not None and np.any(dead):
             found.append(f"{int(dead.sum())} of {layer.path!r}, which is not followed")
     return found

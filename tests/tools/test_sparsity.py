@@ -8,11 +8,13 @@ from keras import layers, ops
 import keras_decay as kd
 from keras_decay.tools._sparsity import _rendered
 
+ZEROS = {"kernel_initializer": "zeros"}  # which no backend compiles for long
+
 
 def model():
     """Four hidden units: 1 is dead, 2 unused; a NaN in the head."""
-    hidden = layers.Dense(4, "sigmoid", name="hidden")
-    head = layers.Dense(2, name="head")
+    hidden = layers.Dense(4, "sigmoid", name="hidden", **ZEROS)
+    head = layers.Dense(2, name="head", **ZEROS)
     made = keras.Sequential([keras.Input((3,)), hidden, head], name="net")
     kernel, other = np.ones((3, 4), "float32"), np.ones((4, 2), "float32")
     kernel[:, 1], kernel[0, 0], other[2], other[3, 1] = 0, 0, 0, np.nan
@@ -68,8 +70,9 @@ def test_text(width):
 class Own(keras.Model):
     def __init__(self):
         super().__init__(name="own")
-        self.embed = layers.Embedding(5, 3)
-        self.inner = keras.Sequential([layers.Dense(4), layers.Dense(2)], name="inner")
+        self.embed = layers.Embedding(5, 3, "zeros")
+        dense = [layers.Dense(n, **ZEROS) for n in (4, 2)]
+        self.inner = keras.Sequential(dense, name="inner")
         self.normal = layers.BatchNormalization()
 
     def call(self, x):
@@ -95,10 +98,10 @@ def test_subclassed_and_nested_models():
 @pytest.mark.parametrize(
     "layer, shape, axis",
     [
-        (layers.Conv1D(3, 2), (5, 4), -1),
-        (layers.Conv2D(4, 2, groups=2), (5, 5, 4), -1),
-        (layers.Conv2DTranspose(3, 2), (5, 5, 4), -2),
-        (layers.DepthwiseConv2D(2), (5, 5, 4), -2),
+        (layers.Conv1D(3, 2, **ZEROS), (5, 4), -1),
+        (layers.Conv2D(4, 2, groups=2, **ZEROS), (5, 5, 4), -1),
+        (layers.Conv2DTranspose(3, 2, **ZEROS), (5, 5, 4), -2),
+        (layers.DepthwiseConv2D(2, depthwise_initializer="zeros"), (5, 5, 4), -2),
     ],
     ids=lambda x: type(x).__name__ if isinstance(x, layers.Layer) else None,
 )

@@ -7,9 +7,10 @@ from keras import ops
 # By name, in Keras and in the backends. Softmax and its like mix units.
 FUNCTIONS = frozenset(
     """
-    celu elu exp exponential gelu hard_sigmoid hard_shrink hard_silu hard_swish hard_tanh
-    leaky_relu linear log_sigmoid mish relu relu6 selu sigmoid silu soft_shrink softplus
-    softsign sparse_plus sparse_sigmoid squareplus swish tanh tanh_shrink threshold
+    celu elu exp exponential gelu hard_sigmoid hard_shrink hard_silu hard_swish
+    hard_tanh leaky_relu linear log_sigmoid mish relu relu6 selu sigmoid silu
+    soft_shrink softplus softsign sparse_plus sparse_sigmoid squareplus swish tanh
+    tanh_shrink threshold
     """.split()  # noqa: SIM905
 )
 PACKAGES = ("keras", "tensorflow", "jax", "torch")

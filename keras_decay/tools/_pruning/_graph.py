@@ -54,7 +54,8 @@ def is_graph(model):
             return False
         base = keras.Sequential
     elif isinstance(model, keras.Model) and isinstance(model, keras.Function):
-        base = type(keras.Model(model.inputs, model.outputs))
+        classes = type(model).__mro__
+        base = next(c for c in classes if keras.Function in c.__bases__)
     else:
         return False
     own = type(model)

@@ -1,6 +1,5 @@
 """A model made anew from its config, with other settings and weights in some layers."""
 
-import inspect
 import tempfile
 from typing import Any
 
@@ -8,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_decay import _validation
 from keras_decay.tools._pruning import _kernels, _slices
 
 KINDS = ("regularizer", "constraint", "initializer")
@@ -40,6 +40,7 @@ def rebuilt(model, changed):
     Raises:
         ValueError: If a layer cannot be made anew from its config.
     """
+    _refuse_shared(model)
     names = _own_names(model)
     left_out: list[str] = []
     with keras.saving.custom_object_scope(names):
@@ -66,9 +67,21 @@ def rebuilt(model, changed):
     return new, left_out
 
 
+def _refuse_shared(model):
+    """A config does not say that layers within two others are one: they would part."""
+    homes: dict[int, str] = {}
+    for layer in model.layers:
+        for part in layer._flatten_layers():
+            home = homes.setdefault(id(part), layer.name)
+            if home != layer.name and part.weights:
+                must = "a model whose layers do not share others"
+                remedy = f"{part.name!r} is within both {home!r} and {layer.name!r}."
+                raise ValueError(_validation.received("model", model, must, remedy))
+
+
 def _edit(entry, model, changed, left_out):
     """Change the entry of a layer in a config."""
-    name = entry["config"]["name"]
+    name = entry["config"].get("name")
     if name in changed:
         settings, weights = changed[name]
         entry["config"].update(settings)
@@ -134,8 +147,9 @@ def _own_names(model):
         for thing in (layer, *vars(layer).values()):
             if hasattr(thing, "get_config") and not _is_keras(type(thing)):
                 found[type(thing).__name__] = type(thing)
-        activation = getattr(layer, "activation", None)
-        if inspect.isfunction(activation) and not _is_keras(activation):
+        activation: Any = getattr(layer, "activation", None)
+        is_function = callable(activation) and hasattr(activation, "__name__")
+        if is_function and not _is_keras(activation):
             found[activation.__name__] = activation
             found[_activation_name(layer.name)] = activation
     return found
