@@ -15,9 +15,17 @@ from typing import TYPE_CHECKING
 from keras_decay import _backend
 
 if TYPE_CHECKING:
-    from keras_decay.callbacks import LearningCurve
-    from keras_decay.conventions import convert
-    from keras_decay.curves import Diagnosis, diagnose, plot_curves
+    from keras_decay.callbacks import (
+        LearningCurve,
+    )
+    from keras_decay.conventions import (
+        convert,
+    )
+    from keras_decay.curves import (
+        Diagnosis,
+        diagnose,
+        plot_curves,
+    )
     from keras_decay.optimizers import (
         SGDW,
         AdamW,
@@ -41,9 +49,12 @@ if TYPE_CHECKING:
     from keras_decay.tools import (
         Audit,
         Regularized,
+        Sparsity,
         audit,
         decouple,
+        prune,
         regularize,
+        sparsity,
         track_strength,
     )
 
@@ -65,6 +76,7 @@ __all__ = [
     "Penalty",
     "Regularized",
     "SparseGroupLasso",
+    "Sparsity",
     "StableDecay",
     "TargetNormDecay",
     "TouchedRowsDecay",
@@ -75,18 +87,19 @@ __all__ = [
     "layerwise_rules",
     "plot_curves",
     "preset_rules",
+    "prune",
     "regularize",
+    "sparsity",
     "track_strength",
 ]
 
 _HOMES = {
-    "regularizers": (
-        "L1",
-        "L2",
-        "ElasticNet",
-        "GroupLasso",
-        "Penalty",
-        "SparseGroupLasso",
+    "callbacks": ("LearningCurve",),
+    "conventions": ("convert",),
+    "curves": (
+        "Diagnosis",
+        "diagnose",
+        "plot_curves",
     ),
     "optimizers": (
         "SGDW",
@@ -100,15 +113,23 @@ _HOMES = {
         "layerwise_rules",
         "preset_rules",
     ),
-    "callbacks": ("LearningCurve",),
-    "conventions": ("convert",),
-    "curves": ("Diagnosis", "diagnose", "plot_curves"),
+    "regularizers": (
+        "L1",
+        "L2",
+        "ElasticNet",
+        "GroupLasso",
+        "Penalty",
+        "SparseGroupLasso",
+    ),
     "tools": (
         "Audit",
         "Regularized",
+        "Sparsity",
         "audit",
         "decouple",
+        "prune",
         "regularize",
+        "sparsity",
         "track_strength",
     ),
 }

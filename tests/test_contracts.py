@@ -88,7 +88,7 @@ CONTRACTS = {
     "LearningCurve": Contract(kd.LearningCurve, "callback"),
 }
 # Abstract, or a result that users do not construct.
-NO_CONTRACT = {"Audit", "Diagnosis", "Penalty", "Regularized"}
+NO_CONTRACT = {"Audit", "Diagnosis", "Penalty", "Regularized", "Sparsity"}
 
 # Every form of decay around an optimizer, as the default and in a rule.
 for name, contract in [(n, c) for n, c in CONTRACTS.items() if c.kind == "form"]:

@@ -20,6 +20,11 @@ NOTE = (
     "per step, per epoch: share of the weight taken away; half-life in steps; "
     "total: Σ c_t λ_t over the plan; probe: measured against the settings"
 )
+# Columns of numbers, by the beginning of their keys; the last line is of `sparsity`.
+NUMBERS = (
+    *("shrink", "half", "planned"),
+    *("entries", "zeros", "fraction", "nans", "units", "dead", "unused"),
+)
 GAP = 2
 SHOWN = 4  # paths named in a warning
 
@@ -44,10 +49,10 @@ def render(audit, width):
     return "\n\n".join(block for block in blocks if block)
 
 
-def table(rows, width):
+def table(rows, width, fields=FIELDS, first_title="variable"):
     """The rows, in as many columns as there is space for and something to say."""
-    cells = {key: [cell(key, row[key]) for row in rows] for _, key, _, _ in FIELDS}
-    fields = [field for field in FIELDS if says_something(field[1], cells[field[1]])]
+    cells = {key: [cell(key, row[key]) for row in rows] for _, key, _, _ in fields}
+    fields = [field for field in fields if says_something(field[1], cells[field[1]])]
     longest = max(len(row["path"]) for row in rows)
 
     def size(field):
@@ -63,7 +68,7 @@ def table(rows, width):
             break
         fields = [field for field in fields if field is not dispensable]
     first = max(12, min(longest, left(fields)))
-    titles = ["variable".ljust(first)] + [f[0].ljust(size(f)) for f in fields]
+    titles = [first_title.ljust(first)] + [f[0].ljust(size(f)) for f in fields]
     lines = [titles, ["─" * len(title) for title in titles]]
     for i, row in enumerate(rows):
         line = [shortened(row["path"], first).ljust(first)]
@@ -78,7 +83,7 @@ def table(rows, width):
 
 
 def is_number(field):
-    return field[1].startswith(("shrink", "half", "planned"))
+    return field[1].startswith(NUMBERS)
 
 
 def says_something(key, texts):
