@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 
 import keras_decay as kd
 
@@ -15,8 +16,8 @@ import keras_decay as kd
 class Family:
     """A penalty: how to make it, and its value and slope at magnitudes m ≥ 0.
 
-    `make`, `value` and `slope` take the settings as keywords; `settings` are those by
-    which the tests go, {name: values}.
+    `make`, `value` and `slope` take the settings as keywords; `settings` are the
+    strategies to draw them by.
     """
 
     make: Any
@@ -72,25 +73,29 @@ def horseshoe_slope(m, scale, n_samples):
 
 
 def horseshoe_rise(m, scale, n_samples):
-    """horseshoe(m) − horseshoe(0), without the cancellation."""
-    e = 1e-6
-    q = (m / scale) ** 2 + e
-    fall = np.log1p(-2 * (m / scale) ** 2 / (q * (e + 2)))
-    return -np.log1p(fall / np.log1p(2 / e)) / n_samples
+    """horseshoe(m) − horseshoe(0), near 0 without the cancellation."""
+    e, x2 = 1e-6, np.minimum(m / scale, 0.01) ** 2
+    fall = np.log1p(-2 * x2 / ((x2 + e) * (e + 2)))
+    near = -np.log1p(fall / np.log1p(2 / e)) / n_samples
+    far = horseshoe(m, scale, n_samples) - horseshoe(0 * m, scale, n_samples)
+    return np.where(m < 0.01 * scale, near, far)
 
 
-STRENGTHS = [0.0, 1e-3, 0.1, 0.7, 3.0, 50.0]
-SCALES = [1e-3, 0.05, 1.0, 20.0]
-SAMPLES = [1, 10, 1000]
+def numbers(low, high, *special):
+    """Numbers between the bounds, and the special ones often."""
+    return st.sampled_from(special) | st.floats(low, high)
+
+
+STRENGTHS = numbers(1e-4, 50, 0.0, 0.1, 3.0)
+SCALES = numbers(1e-3, 20, 0.05, 1.0)
+SAMPLES = st.sampled_from([1, 10, 1000])
+EXPONENTS = numbers(0.05, 0.95, 0.5, 2 / 3, 1, 2) | numbers(1.05, 6, 1.5, 3)
 FAMILIES = {
     "Lp": Family(
         kd.Lp,
         lambda m, strength, p: strength * ((m**2 + 1e-12) ** (p / 2) - 1e-6**p),
         lambda m, strength, p: strength * p * m * (m**2 + 1e-12) ** (p / 2 - 1),
-        {
-            "strength": STRENGTHS,
-            "p": [0.01, 0.3, 0.5, 2 / 3, 0.9, 0.99, 1, 1.05, 1.2, 1.5, 2, 3, 7],
-        },
+        {"strength": STRENGTHS, "p": EXPONENTS},
         lambda m, strength, p: strength * m ** float(p),
         power_slope,
     ),
@@ -98,22 +103,22 @@ FAMILIES = {
         kd.HuberL1,
         huber,
         lambda m, strength, delta: strength * np.minimum(m / delta, 1),
-        {"strength": STRENGTHS, "delta": [1e-6, 0.1, 1, 30]},
+        {"strength": STRENGTHS, "delta": numbers(1e-6, 30, 1)},
     ),
     "MCP": Family(
         kd.MCP,
         mcp,
         lambda m, strength, gamma: np.maximum(strength - m / gamma, 0),
-        {"strength": STRENGTHS, "gamma": [1.001, 2, 3.0, 40]},
+        {"strength": STRENGTHS, "gamma": numbers(1.001, 40, 3)},
     ),
     "SCAD": Family(
-        kd.SCAD, scad, scad_slope, {"strength": STRENGTHS, "a": [2.001, 2.5, 3.7, 40]}
+        kd.SCAD, scad, scad_slope, {"strength": STRENGTHS, "a": numbers(2.001, 40, 3.7)}
     ),
     "LogSum": Family(
         kd.LogSum,
         lambda m, strength, epsilon: strength * np.log1p(m / epsilon),
         lambda m, strength, epsilon: strength / (epsilon + m),
-        {"strength": STRENGTHS, "epsilon": [1e-6, 0.01, 0.5, 30]},
+        {"strength": STRENGTHS, "epsilon": numbers(1e-6, 30, 0.01)},
     ),
     "GaussianPrior": Family(
         kd.GaussianPrior,
@@ -133,7 +138,7 @@ FAMILIES = {
         lambda m, df, scale, n_samples: (
             (df + 1) / n_samples * m / (df * scale**2 + m**2)
         ),
-        {"df": [0.3, 1, 4, 1e6], "scale": SCALES, "n_samples": SAMPLES},
+        {"df": numbers(0.3, 50, 1, 1e6), "scale": SCALES, "n_samples": SAMPLES},
     ),
     "HorseshoePrior": Family(
         kd.HorseshoePrior,
@@ -157,9 +162,9 @@ def objective(x, w, step, value):
 
 
 def excess(v, w, step, value):
-    """By how much v is above the best of a fine grid between 0 and w, relative to w².
+    """By how much v is above the best point of a fine grid between 0 and w.
 
-    And by how much |step · value|, whose rounding counts as well, exceeds w².
+    Relative to the two terms of the objective, whose rounding it cannot undercut.
     """
     grid = FRACTIONS[:, None] * w
     best = objective(grid, np.broadcast_to(w, grid.shape), step, value).min(0)

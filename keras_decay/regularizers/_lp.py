@@ -28,10 +28,11 @@ MAX_ITERATIONS = 64
 def lp_value(w, strength, p):
     """strength · Σ((w² + ε²)^{p/2} − ε^p), a scalar."""
     m = magnitude(w)
-    # The root's gradient is right although `unit` counts as a constant, since the root
-    # does not depend on it. Without it squares of large weights would overflow.
-    unit = ops.stop_gradient(larger(m, EPSILON * ops.ones_like(m)))
-    root = unit * ops.sqrt(ops.square(m / unit) + ops.square(EPSILON / unit))
+    fixed = ops.stop_gradient(m)
+    unit = larger(fixed, EPSILON * ops.ones_like(m))
+    root = unit * ops.sqrt(ops.square(fixed / unit) + ops.square(EPSILON / unit))
+    # The root with its gradient m/root, by which nothing overflows on the way back.
+    root = root + (fixed / root) * (m - fixed)
     rise = ops.power(root, p) - EPSILON**p
     # Zero is zero, whatever the rounding of the power.
     return strength * ops.sum(ops.where(m > 0, rise, ops.zeros_like(m)))
@@ -63,28 +64,28 @@ def _concave_prox(a, threshold, p):
     knee = 2 * (1 - p) / (2 - p)
     least = ops.power(threshold * ((2 - p) * knee ** (p - 1)), 1 / (2 - p))
     kept = a > least
-    ratio = ops.where(kept, least / ops.where(kept, a, ops.ones_like(a)), ops.zeros_like(a))
+    ratio = ops.where(
+        kept, least / ops.where(kept, a, ops.ones_like(a)), ops.zeros_like(a)
+    )
     kappa = ops.power(ratio, 2 - p) * (knee ** (1 - p) * p / (2 - p))
-    if p == 0.5:
-        y = _half(kappa)
-    elif p == 2 / 3:
-        y = _two_thirds(kappa)
-    else:
+    closed = {0.5: _half, 2 / 3: _two_thirds}.get(p)
+    one = ops.ones_like(a)
 
-        def derivatives(y):
-            power = kappa * ops.power(y, p - 1)
-            return y + power - 1, 1 - (1 - p) * power / y
+    def derivatives(y):
+        power = kappa * ops.power(y, p - 1)
+        return y + power - 1, 1 - (1 - p) * power / y
 
-        # Convex between the knee and 1, where it starts above zero.
-        one = ops.ones_like(a)
-        y = newton(derivatives, one, knee * one, one, 10)
+    # Convex between the knee and 1, where it starts above zero. After a closed form one
+    # step mends the rounding: Keras' arccos of float64 is in float32 on JAX.
+    start, steps = (one, 10) if closed is None else (closed(kappa), 1)
+    y = newton(derivatives, start, knee * one, one, steps)
     return ops.where(kept, a * y, ops.zeros_like(a))
 
 
 def _half(kappa):
     """The larger root of y + κ/√y = 1: a cubic in √y (Xu et al., 2012)."""
     angle = ops.arccos(-(1.5 * 3**0.5) * kappa) / 3
-    return (4 / 3) * ops.square(ops.cos(angle))
+    return ops.cast((4 / 3) * ops.square(ops.cos(angle)), kappa.dtype)
 
 
 def _two_thirds(kappa):
@@ -111,25 +112,20 @@ def _convex_prox(a, threshold, p):
     start = smaller(-kappa / (p - 1), ops.zeros_like(a))
     tolerance = 1e-15 if is_double(a) else 1e-7
 
-    def unfinished(iteration, u, change):
+    def unfinished(iteration, u, moving):
         del u
-        return ops.logical_and(iteration < MAX_ITERATIONS, change > tolerance)
+        return ops.logical_and(iteration < MAX_ITERATIONS, ops.any(moving))
 
-    def improve(iteration, u, change):
-        del change
+    def improve(iteration, u, moving):
+        del moving
         power = kappa + (p - 1) * u
-        gap = ops.abs(u - power)
-        height = larger(u, power) + ops.log1p(ops.exp(-gap))
+        height = larger(u, power) + ops.log1p(ops.exp(-ops.abs(u - power)))
         share = ops.sigmoid(power - u)
         step = height / (1 + (p - 2) * share)
-        moved = ops.max(ops.abs(step) / (1 + ops.abs(u)))
-        return iteration + 1, u - step, moved
+        moving = ops.abs(step) > tolerance * (1 + ops.abs(u))
+        return iteration + 1, u - step, moving
 
-    state = (
-        ops.convert_to_tensor(0, dtype="int32"),
-        start,
-        ops.ones((), dtype=a.dtype),
-    )
+    state = (ops.convert_to_tensor(0, dtype="int32"), start, positive)
     u = ops.while_loop(unfinished, improve, state)[1]
     return ops.where(positive, a * ops.exp(u), ops.zeros_like(a))
 

@@ -6,7 +6,7 @@
 wherever the slope F′ rises through zero between two points, bisection finds the
 minimum, and the lowest of all that are found, and of x = 0, is the result. It is exact
 to rounding unless two minima lie within one cell, of which only one is seen then. Cells
-are at most a/32 wide, and a quarter of x where x is small against a.
+are at most a/32 wide, and about half of x where x is small against a.
 
 `newton` is for those who know where F′ is convex or concave.
 """
@@ -19,7 +19,7 @@ from keras_decay.regularizers._entries import is_double
 
 # Fractions of a. Minima close to zero, as smooth penalties of small scale have them,
 # need points at every order of magnitude.
-GRID = np.union1d(np.linspace(0, 1, 33), np.geomspace(1e-9, 1 / 32, 77))
+GRID = np.union1d(np.linspace(0, 1, 33), np.geomspace(1e-9, 1 / 32, 40))
 
 
 def lowest(entries, a, step):
@@ -33,7 +33,7 @@ def lowest(entries, a, step):
     a = ops.stop_gradient(a)
     grid = ops.convert_to_tensor(GRID, dtype=a.dtype)
     last = len(GRID) - 1
-    halvings = 52 if is_double(a) else 24
+    halvings = 46 if is_double(a) else 22
     unit = ops.where(a > 0, a, ops.ones_like(a))
     zero = ops.zeros_like(a)
     at_zero = ops.stop_gradient(entries(zero))
