@@ -81,14 +81,28 @@ def strength(name, value):
 
     The value of a tensor cannot be checked: it may change, or be traced.
     """
-    import keras
-
-    if isinstance(value, keras.Variable) or (
-        not isinstance(value, np.ndarray) and keras.ops.is_tensor(value)
-    ):
-        if not is_scalar_tensor(value):
-            raise ValueError(
-                received(name, value, "a number or a floating-point tensor of shape ()")
-            )
+    if _is_tensor(name, value):
         return value
     return number(name, value, minimum=0)
+
+
+def scale(name, value):
+    """A prior's scale: the same, but a number must be greater than zero."""
+    if _is_tensor(name, value):
+        return value
+    return number(name, value, above=0)
+
+
+def _is_tensor(name, value):
+    """Whether `value` is a scalar variable or tensor; an error for other tensors."""
+    import keras
+
+    if isinstance(value, np.ndarray) or not (
+        isinstance(value, keras.Variable) or keras.ops.is_tensor(value)
+    ):
+        return False
+    if not is_scalar_tensor(value):
+        raise ValueError(
+            received(name, value, "a number or a floating-point tensor of shape ()")
+        )
+    return True

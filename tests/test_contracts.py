@@ -23,13 +23,14 @@ class Contract:
     """How to make an object, and which of its arguments are strengths.
 
     `kind` says which checks apply; `strengths` are the arguments that must be finite
-    and non-negative numbers or scalar variables.
+    and non-negative numbers or scalar variables, `scales` those that must be positive.
     """
 
     make: Any
     kind: str
     arguments: dict = field(default_factory=dict)
     strengths: tuple = ()
+    scales: tuple = ()
 
     def __call__(self, **changed):
         return self.make(**{**self.arguments, **changed})
@@ -56,12 +57,45 @@ CONTRACTS = {
     "SparseGroupLasso": Contract(
         kd.SparseGroupLasso, "penalty", {"l1": 0.1, "group": 0.2}, ("l1", "group")
     ),
+    "Lp": Contract(kd.Lp, "penalty", {"strength": 0.1, "p": 1.5}, ("strength",)),
+    "HuberL1": Contract(
+        kd.HuberL1, "penalty", {"strength": 0.1, "delta": 0.2}, ("strength",)
+    ),
+    "MCP": Contract(kd.MCP, "penalty", {"strength": 0.1}, ("strength",)),
+    "SCAD": Contract(kd.SCAD, "penalty", {"strength": 0.1}, ("strength",)),
+    "LogSum": Contract(
+        kd.LogSum, "penalty", {"strength": 0.1, "epsilon": 0.2}, ("strength",)
+    ),
+    "GaussianPrior": Contract(
+        kd.GaussianPrior, "penalty", {"scale": 0.5, "n_samples": 9}, (), ("scale",)
+    ),
+    "LaplacePrior": Contract(
+        kd.LaplacePrior, "penalty", {"scale": 0.5, "n_samples": 9}, (), ("scale",)
+    ),
+    "StudentTPrior": Contract(
+        kd.StudentTPrior,
+        "penalty",
+        {"df": 3, "scale": 0.5, "n_samples": 9},
+        (),
+        ("scale",),
+    ),
+    "HorseshoePrior": Contract(
+        kd.HorseshoePrior, "penalty", {"scale": 0.5, "n_samples": 9}, (), ("scale",)
+    ),
     "Sum": Contract(Sum, "penalty", {"penalties": [L1, L2]}),
     "Scaled": Contract(Scaled, "penalty", {"penalty": L1, "factor": 0.5}, ("factor",)),
     "DecoupledWeightDecay": Contract(
         decoupled, "optimizer", {"weight_decay": 0.1}, ("weight_decay",)
     ),
     "with penalty": Contract(decoupled, "optimizer", {"penalty": L1 + 0.5 * L2}),
+    "with variables in a sum": Contract(
+        lambda: decoupled(
+            penalty=kd.L1(keras.Variable(0.125))
+            + kd.HuberL1(0.1, 0.2)
+            + (kd.GroupLasso(0.1) + kd.L2(0.1)) * keras.Variable(0.5)
+        ),
+        "optimizer",
+    ),
     "with rules": Contract(
         decoupled, "optimizer", {"rules": [("kernel", 0.1, "schedule")]}
     ),
@@ -336,25 +370,28 @@ def test_optimizer_is_traced_once_in_fit(name):
 BAD = [
     (name, argument, problem)
     for name, contract in CONTRACTS.items()
-    for argument in contract.strengths
+    for argument in (*contract.strengths, *contract.scales)
     for problem in BAD_STRENGTHS
-]
+] + [(name, a, "zero") for name, c in CONTRACTS.items() for a in c.scales]
 
 
 @pytest.mark.parametrize("name, argument, problem", BAD)
 def test_bad_strength_is_refused_by_name(name, argument, problem):
     with pytest.raises((TypeError, ValueError)) as error:
-        CONTRACTS[name](**{argument: BAD_STRENGTHS[problem]})
+        CONTRACTS[name](**{argument: (BAD_STRENGTHS | {"zero": 0})[problem]})
     message = str(error.value)
     assert f"`{argument}` must be" in message and f"Received: {argument}=" in message
 
 
-@pytest.mark.parametrize("name", [n for n, c in CONTRACTS.items() if c.strengths])
+WITH_STRENGTHS = [n for n, c in CONTRACTS.items() if c.strengths or c.scales]
+
+
+@pytest.mark.parametrize("name", WITH_STRENGTHS)
 def test_numbers_of_numpy_and_variables_are_strengths(name):
     contract = CONTRACTS[name]
-    for argument in contract.strengths:
+    for argument in (*contract.strengths, *contract.scales):
         for value in (
-            0,
+            *((0,) if argument in contract.strengths else ()),
             1,
             np.float32(0.5),
             np.int64(2),

@@ -117,3 +117,28 @@ def test_l1_in_the_loss_gives_no_exact_zero():
     # It never comes to rest either, so it is not asked to converge.
     sgd = keras.optimizers.SGD(LEARNING_RATE, momentum=0.0)
     assert np.all(trained(sgd, kd.L1(0.2), epochs=5) != 0)
+
+
+@pytest.mark.parametrize("name", ["MCP", "SCAD"])
+def test_concave_penalties_are_those_of_skglm(name):
+    # Both from zero, since there may be several minima. skglm halves the squared error.
+    from skglm import penalties
+    from skglm.datafits import Quadratic
+    from skglm.solvers import AndersonCD
+
+    x, y, (rows, targets) = data()
+    alpha, gamma = 0.05, {"MCP": 3.0, "SCAD": 3.7}[name]
+    theirs = {"MCP": penalties.MCPenalty, "SCAD": penalties.SCAD}[name](alpha, gamma)
+    solver = AndersonCD(tol=1e-12, max_iter=1000, fit_intercept=False)
+    oracle = solver.solve(np.asfortranarray(x), y, Quadratic(), theirs)[0]
+
+    layer = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    model = keras.Sequential([keras.Input((10,)), layer])
+    sgd = keras.optimizers.SGD(LEARNING_RATE, momentum=0.0)
+    penalty = 2 * getattr(kd, name)(alpha, gamma)
+    optimizer = kd.DecoupledWeightDecay(sgd, penalty=penalty)
+    fit_to_convergence(model, optimizer, "mse", rows, targets)
+    ours = to_numpy(layer.kernel)[:, 0]
+    np.testing.assert_allclose(ours, oracle, rtol=0, atol=1e-4)
+    np.testing.assert_array_equal(ours == 0, oracle == 0)
+    assert 0 < np.count_nonzero(ours) < 10

@@ -89,7 +89,8 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
     def entrywise(self, w):
         """Ω of each entry of `w`, or None if Ω is not a sum over entries.
 
-        Only asked of even functions that do not fall with |w|. See `Sum.prox`.
+        Also None unless it is one and the same even function of each entry, which does
+        not fall with |w|: the proximal step of a sum (`Sum`) relies on it.
         """
         del w
         return None

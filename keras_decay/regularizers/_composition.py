@@ -20,12 +20,15 @@ from keras_decay.regularizers._base import (
     step_for,
     strength_for,
 )
+from keras_decay.regularizers._numeric_prox import numeric_prox
 from keras_decay.regularizers._parts import (
     Parts,
     is_closed,
+    is_zero,
     parts_prox,
     ridge_shrink,
 )
+from keras_decay.regularizers._scalar_search import lowest
 
 MAX_CYCLES = 10_000
 
@@ -105,10 +108,17 @@ class Sum(Penalty):
 
         prox_{Ω + λΣw²}(w, s) = prox_Ω(w/k, s/k),   k = 1 + 2sλ
 
-    Otherwise, for convex terms, it is found by cyclic Dykstra-like iteration, which
-    converges to the proximal step of the sum. It stops when a cycle changes no term's
-    share by more than rounding, or after 10,000 cycles; the tests hold it to 1e-6 of
-    the largest weight.
+    and prox_{Ω + λΣ|w|}(w, s) = prox_Ω(soft threshold of w at sλ, s) where Ω is a sum
+    over entries that does not fall with their magnitude. Otherwise:
+
+    - Convex terms: cyclic Dykstra-like iteration, which converges to the proximal step
+      of the sum. It stops when a cycle changes no term's share by more than rounding,
+      or after 10,000 cycles; the tests hold it to 1e-6 of the largest weight.
+    - Sums over entries that are not convex, such as MCP + LogSum: the global minimiser
+      of every entry, searched on a grid and refined by bisection, to 1e-6 of the weight
+      in float64.
+    - Terms that are not convex beside groups and the like: a local minimiser that is no
+      worse than w and 0, as `Penalty.prox` finds it from the value.
 
     Args:
         penalties: A list of at least one `Penalty`; sums in it are taken apart.
@@ -151,26 +161,25 @@ class Sum(Penalty):
         step = step_for(step, wide)
         parts, others = self._collected(wide)
         # Beside any one term L2 costs nothing; it is taken out first.
-        point, step = (
+        point, rest = (
             ridge_shrink(wide, step, parts.l2),
             ridge_shrink(step, step, parts.l2),
         )
         parts = Parts(parts.l1, groups=parts.groups)
-        if is_closed(parts, wide.shape):
-            steps = [lambda v, s: parts_prox(v, s, parts)]
+        entries = _entries_of(others, point) if others and not parts.groups else None
+        if entries is not None:
+            # Beside functions of each magnitude alone, which do not fall, L1 neither.
+            point, parts = parts_prox(point, rest, parts), Parts()
+        if len(others) == 1 and parts.is_empty:
+            found = _scaled_prox(*others[0])(point, rest)
+        elif all(term.convex for _, term in others):
+            found = _convex_prox(point, rest, parts, others)
+        elif entries is not None:
+            small = ops.convert_to_tensor(rest, dtype=wide.dtype)
+            found = ops.sign(point) * lowest(entries, ops.abs(point), small)
         else:
-            alone = [Parts(groups=(group,)) for group in parts.groups]
-            steps = [
-                functools.partial(parts_prox, parts=part)
-                for part in (*alone, Parts(parts.l1))
-            ]
-        if others and parts == Parts():
-            steps = []
-        steps = [_scaled_prox(term, factor) for factor, term in others] + steps
-        result = (
-            steps[0](point, step) if len(steps) == 1 else dykstra(point, step, steps)
-        )
-        return ops.cast(result, w.dtype)
+            found = numeric_prox(self, wide, step)
+        return ops.cast(found, w.dtype)
 
     def _collected(self, w):
         """The `Parts` of the terms that have some, and the other terms with factors."""
@@ -183,8 +192,11 @@ class Sum(Penalty):
             if parts is None:
                 others.append((factor, term))
                 continue
-            l1 = l1 + factor * strength_for(parts.l1, w)
-            l2 = l2 + factor * strength_for(parts.l2, w)
+            # A plain zero stays one, whatever the factor: there is no such term.
+            if not is_zero(parts.l1):
+                l1 = l1 + factor * strength_for(parts.l1, w)
+            if not is_zero(parts.l2):
+                l2 = l2 + factor * strength_for(parts.l2, w)
             for axis, strength in parts.groups:
                 kept = kept_axes(axis, w.shape)
                 strength = factor * strength_for(strength, w)
@@ -259,8 +271,32 @@ def dykstra(w, step, proximal_steps):
     return ops.while_loop(unfinished, run_cycle, start)[2]
 
 
-def _scaled_prox(term, factor):
+def _convex_prox(w, step, parts, others):
+    """The proximal step of convex terms: at once if one form holds all, or Dykstra."""
+    if is_closed(parts, w.shape):
+        steps = [functools.partial(parts_prox, parts=parts)]
+    else:
+        alone = [Parts(groups=(group,)) for group in parts.groups]
+        steps = [
+            functools.partial(parts_prox, parts=part)
+            for part in (*alone, Parts(parts.l1))
+            if not part.is_empty
+        ]
+    if others and parts.is_empty:
+        steps = []
+    steps = [_scaled_prox(factor, term) for factor, term in others] + steps
+    return steps[0](w, step) if len(steps) == 1 else dykstra(w, step, steps)
+
+
+def _scaled_prox(factor, term):
     return lambda v, s: term.prox(v, s * factor)
+
+
+def _entries_of(others, w):
+    """The sum of these terms as a function of each entry, or None if it is not one."""
+    if any(term.entrywise(w) is None for _, term in others):
+        return None
+    return lambda v: sum(factor * term.entrywise(v) for factor, term in others)
 
 
 def _penalty(name, value):

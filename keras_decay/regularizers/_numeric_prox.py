@@ -20,6 +20,7 @@ import keras
 from keras import ops
 
 from keras_decay import _backend
+from keras_decay.regularizers._entries import larger, smaller
 
 MAX_ITERATIONS = 200
 MAX_HALVINGS = 30
@@ -75,7 +76,7 @@ def _bisect(w, slope):
         is_left = middle - w + slope(middle) < 0
         return ops.where(is_left, middle, low), ops.where(is_left, high, middle)
 
-    bounds = ops.minimum(w, other), ops.maximum(w, other)
+    bounds = smaller(w, other), larger(w, other)
     low, high = ops.fori_loop(0, halvings, halve, bounds)
     zero = ops.logical_and(low <= 0, high >= 0)
     return ops.where(zero, ops.zeros_like(w), high)

@@ -25,6 +25,11 @@ class Parts(NamedTuple):
     l2: Any = 0.0
     groups: tuple[tuple[Any, Any], ...] = ()
 
+    @property
+    def is_empty(self):
+        """Whether there is no term; one whose strength is a tensor is there."""
+        return is_zero(self.l1) and is_zero(self.l2) and not self.groups
+
 
 def l1_value(w, l1):
     """l1 · Σ|w|, a scalar with gradient l1 · sign(w), which is 0 at 0.
@@ -79,14 +84,14 @@ def group_shrink(w, axis, threshold):
 
 def parts_prox(w, step, parts):
     """The proximal step of step · Ω for the parts of Ω, if `is_closed`."""
-    if not _is_zero(parts.l1):
+    if not is_zero(parts.l1):
         w = soft_threshold(w, step * parts.l1)
     finest_first = sorted(
         parts.groups, key=lambda pair: -len(kept_axes(pair[0], w.shape))
     )
     for axis, strength in finest_first:
         w = group_shrink(w, axis, step * strength)
-    return w if _is_zero(parts.l2) else ridge_shrink(w, step, parts.l2)
+    return w if is_zero(parts.l2) else ridge_shrink(w, step, parts.l2)
 
 
 def is_closed(parts, shape):
@@ -95,5 +100,6 @@ def is_closed(parts, shape):
     return all(a <= b or b <= a for a, b in itertools.combinations(kept, 2))
 
 
-def _is_zero(strength):
+def is_zero(strength):
+    """Whether a strength is the plain number 0."""
     return isinstance(strength, float) and strength == 0

@@ -1,0 +1,256 @@
+"""MCP, SCAD and LogSum: like L1 at zero, but large weights are hardly shrunk.
+
+Their proximal steps are the global minimisers, also where ½‖v − w‖² + step · Ω(v) is
+not convex. There they jump, as hard thresholding does.
+"""
+
+import keras
+from keras import ops
+
+from keras_decay import _validation
+from keras_decay.regularizers._base import Penalty, computable, plain
+from keras_decay.regularizers._entries import (
+    divisor,
+    log_ratio,
+    magnitude,
+    prox_of_magnitudes,
+    scalar,
+    smaller,
+)
+from keras_decay.regularizers._parts import soft_threshold
+
+
+def mcp_entries(w, strength, gamma):
+    """λ|w| − w²/(2γ) up to γλ, constant beyond, of each entry."""
+    m = smaller(magnitude(w), gamma * strength)
+    return m * (strength - m / (2 * gamma))
+
+
+def mcp_prox(a, step, strength, gamma):
+    """Firm thresholding for step < γ, hard thresholding at λ√(step·γ) else."""
+    kept = 1 - step / gamma
+    is_firm = kept > 0
+    slope = ops.where(is_firm, kept, ops.ones_like(kept))
+    firm = ops.where(
+        a > gamma * strength, a, soft_threshold(a, step * strength) / slope
+    )
+    root = strength * ops.sqrt(step) * gamma**0.5
+    hard = ops.where(a > root, a, ops.zeros_like(a))
+    return ops.where(is_firm, firm, hard)
+
+
+def scad_entries(w, strength, a):
+    """λ|w| up to λ, then a parabola, constant beyond aλ, of each entry."""
+    m = smaller(magnitude(w), a * strength)
+    beyond = ops.relu(m - strength)
+    return strength * m - beyond * (beyond / (2 * (a - 1)))
+
+
+def scad_prox(z, step, strength, a):
+    """The global minimiser for magnitudes z; `a` is SCAD's parameter."""
+    soft = soft_threshold(z, step * strength)
+    # Convex for step < a − 1: each of the three pieces has its own range of z.
+    kept = 1 - step / (a - 1)
+    is_convex = kept > 0
+    slope = ops.where(is_convex, kept, ops.ones_like(kept))
+    middle = (z - step * strength * (a / (a - 1))) / slope
+    convex = ops.where(z > a * strength, z, middle)
+    convex = ops.where(z > (1 + step) * strength, convex, soft)
+    # Else the parabola holds no minimum. The first piece has one, at the soft
+    # threshold, and the last one has z; where they are equally low it jumps.
+    jump = ops.where(step > a + 1, ops.sqrt(step) * (a + 1) ** 0.5, (a + 1 + step) / 2)
+    other = ops.where(z > strength * jump, z, soft)
+    return ops.where(is_convex, convex, other)
+
+
+def log_sum_entries(w, strength, epsilon):
+    """λ log(1 + |w|/ε) of each entry."""
+    m = magnitude(w)
+    far, is_far, ratio = log_ratio(m, epsilon)
+    return strength * ops.where(is_far, far, ops.log1p(ratio))
+
+
+def log_sum_prox(a, threshold, epsilon):
+    """The larger root of x² + (ε − a)x + t − aε, or 0 where that is lower."""
+    total = a + epsilon
+    share = threshold / total / total
+    root = ops.sqrt(ops.relu(1 - 4 * share))
+    x = ops.relu(a - 2 * (threshold / total) / (1 + root))
+    rise = threshold * log_sum_entries(x, ops.ones_like(threshold), epsilon)
+    # F(x) < F(0), and F has a stationary point at all.
+    lower = ops.logical_and(rise < x * (a - 0.5 * x), 4 * share <= 1)
+    return ops.where(lower, x, ops.zeros_like(a))
+
+
+@keras.saving.register_keras_serializable(package="keras_decay")
+class MCP(Penalty):
+    """The minimax concave penalty: L1 at zero, no pull at all beyond γλ.
+
+        Ω(w) = Σ (λ|w| − w²/(2γ) if |w| ≤ γλ else γλ²/2)
+        prox(w, s) = w                                      if |w| > γλ
+                     sign(w)·max(|w| − sλ, 0)/(1 − s/γ)     otherwise    (s < γ)
+        prox(w, s) = w if |w| > λ√(sγ) else 0                            (s ≥ γ)
+
+    λ is `strength` and γ is `gamma`. Convention: the term stands in the loss as it is;
+    the slope at zero is λ, as for `L1(λ)`, which it is for γ → ∞. Mind that the knee
+    γλ, in units of the weights, grows with the strength: `0.5 * MCP(λ)` is another
+    penalty than `MCP(0.5 λ)`. The proximal step is the global minimiser for every step
+    s. In the loss the gradient is sign(w)·max(λ − |w|/γ, 0), which is 0 at 0.
+
+    Args:
+        strength: Non-negative number, or a scalar `keras.Variable` or tensor. λ, in
+            units of loss per unit of weight.
+        gamma: Number greater than 1. γ, in squared units of weight per unit of loss;
+            the smaller, the more concave.
+
+    Raises:
+        TypeError, ValueError: If an argument is not as described.
+
+    Example:
+
+    ```python
+    optimizer = kd.DecoupledWeightDecay(
+        keras.optimizers.SGD(0.1), penalty=kd.MCP(1e-3)
+    )
+    ```
+
+    Reference: Zhang, Nearly Unbiased Variable Selection under Minimax Concave Penalty,
+    2010.
+    """
+
+    convex = False
+
+    def __init__(self, strength, gamma=3.0):
+        self.strength = _validation.strength("strength", strength)
+        self.gamma = _validation.number("gamma", gamma, above=1)
+
+    def __call__(self, w):
+        return ops.sum(self.entrywise(computable(w)))
+
+    def prox(self, w, step):
+        return prox_of_magnitudes(
+            lambda a, s: mcp_prox(a, s, scalar(self.strength, a), self.gamma), w, step
+        )
+
+    def entrywise(self, w):
+        return mcp_entries(w, scalar(self.strength, w), self.gamma)
+
+    def get_config(self):
+        return {"strength": plain(self.strength), "gamma": self.gamma}
+
+
+@keras.saving.register_keras_serializable(package="keras_decay")
+class SCAD(Penalty):
+    """The smoothly clipped absolute deviation: L1 up to λ, no pull beyond aλ.
+
+        Ω(w) = Σ  λ|w|                                  if |w| ≤ λ
+                  (2aλ|w| − w² − λ²) / (2(a − 1))       if λ < |w| ≤ aλ
+                  λ²(a + 1)/2                           otherwise
+        prox(w, s), s < a − 1:
+               sign(w)·max(|w| − sλ, 0)                         if |w| ≤ (1 + s)λ
+               ((a − 1)w − sign(w)·saλ) / (a − 1 − s)           if |w| ≤ aλ
+               w                                                otherwise
+        prox(w, s), s ≥ a − 1: w beyond λ(a + 1 + s)/2, or beyond λ√(s(a + 1)) if
+               s > a + 1; else sign(w)·max(|w| − sλ, 0)
+
+    λ is `strength` and a is `a`. Convention: the term stands in the loss as it is; the
+    slope at zero is λ, as for `L1(λ)`, which it is for a → ∞. λ is a magnitude of
+    weights too: `0.5 * SCAD(λ)` is another penalty than `SCAD(0.5 λ)`. The proximal
+    step is the global minimiser for every step s. In the loss the gradient is 0 at 0.
+
+    Args:
+        strength: Non-negative number, or a scalar `keras.Variable` or tensor. λ, in
+            units of the weights, and of loss per unit of weight.
+        a: Number greater than 2, without unit; 3.7 is the paper's.
+
+    Raises:
+        TypeError, ValueError: If an argument is not as described.
+
+    Example:
+
+    ```python
+    optimizer = kd.DecoupledWeightDecay(
+        keras.optimizers.SGD(0.1), penalty=kd.SCAD(1e-3)
+    )
+    ```
+
+    Reference: Fan and Li, Variable Selection via Nonconcave Penalized Likelihood and
+    its Oracle Properties, 2001.
+    """
+
+    convex = False
+
+    def __init__(self, strength, a=3.7):
+        self.strength = _validation.strength("strength", strength)
+        self.a = _validation.number("a", a, above=2)
+
+    def __call__(self, w):
+        return ops.sum(self.entrywise(computable(w)))
+
+    def prox(self, w, step):
+        return prox_of_magnitudes(
+            lambda z, s: scad_prox(z, s, scalar(self.strength, z), self.a), w, step
+        )
+
+    def entrywise(self, w):
+        return scad_entries(w, scalar(self.strength, w), self.a)
+
+    def get_config(self):
+        return {"strength": plain(self.strength), "a": self.a}
+
+
+@keras.saving.register_keras_serializable(package="keras_decay")
+class LogSum(Penalty):
+    """The log-sum penalty, whose minimisation is reweighted L1.
+
+        Ω(w) = λ Σ log(1 + |w|/ε)
+        prox(w, s) = sign(w)·x,  x = (|w| − ε + √((|w| + ε)² − 4sλ)) / 2,
+                     or 0 where x is not real, negative, or no lower than 0
+
+    λ is `strength` and ε is `epsilon`. Convention: the term stands in the loss as it
+    is; the slope at zero is λ/ε. The proximal step is the global minimiser: of its
+    stationary point x and 0 the one with the lower objective. In the loss the gradient
+    is λ·sign(w)/(ε + |w|), which is 0 at 0.
+
+    Args:
+        strength: Non-negative number, or a scalar `keras.Variable` or tensor. λ, in
+            units of loss.
+        epsilon: Positive number, in units of the weights. Weights well above ε count
+            alike, nearly; for ε → ∞ with λ/ε fixed it is L1.
+
+    Raises:
+        TypeError, ValueError: If an argument is not as described.
+
+    Example:
+
+    ```python
+    optimizer = kd.DecoupledWeightDecay(
+        keras.optimizers.SGD(0.1), penalty=kd.LogSum(1e-4, epsilon=0.1)
+    )
+    ```
+
+    Reference: Candès, Wakin and Boyd, Enhancing Sparsity by Reweighted ℓ1 Minimization,
+    2008.
+    """
+
+    convex = False
+
+    def __init__(self, strength, epsilon):
+        self.strength = _validation.strength("strength", strength)
+        self.epsilon = _validation.number("epsilon", epsilon, above=0)
+
+    def __call__(self, w):
+        return ops.sum(self.entrywise(computable(w)))
+
+    def prox(self, w, step):
+        def of_magnitudes(a, step):
+            threshold = step * scalar(self.strength, a)
+            return log_sum_prox(a, threshold, divisor(self.epsilon, a))
+
+        return prox_of_magnitudes(of_magnitudes, w, step)
+
+    def entrywise(self, w):
+        return log_sum_entries(w, scalar(self.strength, w), divisor(self.epsilon, w))
+
+    def get_config(self):
+        return {"strength": plain(self.strength), "epsilon": self.epsilon}

@@ -1,0 +1,79 @@
+"""The Huber penalty: L2 near zero, L1 beyond."""
+
+import keras
+from keras import ops
+
+from keras_decay import _validation
+from keras_decay.regularizers._base import Penalty, computable, plain
+from keras_decay.regularizers._entries import (
+    divisor,
+    magnitude,
+    prox_of_magnitudes,
+    scalar,
+    smaller,
+)
+
+
+def huber_entries(w, strength, delta):
+    """strength · (w²/(2δ) if |w| ≤ δ else |w| − δ/2), of each entry."""
+    m = magnitude(w)
+    near = smaller(m, delta)
+    return strength * ((near / delta) * (m - 0.5 * near))
+
+
+def huber_prox(a, threshold, delta):
+    """a·δ/(δ + t) up to δ + t, a − t beyond, for the threshold t = step · strength."""
+    near = a * (delta / (delta + threshold))
+    return ops.where(a <= delta + threshold, near, a - threshold)
+
+
+@keras.saving.register_keras_serializable(package="keras_decay")
+class HuberL1(Penalty):
+    """The Huber penalty: L1 for large weights, but smooth at zero.
+
+        Ω(w) = λ Σ (w²/(2δ) if |w| ≤ δ else |w| − δ/2)
+        prox(w, s) = w · δ/(δ + sλ)    if |w| ≤ δ + sλ
+                     w − sλ·sign(w)    otherwise
+
+    λ is `strength` and δ is `delta`. Convention: the term stands in the loss as it is;
+    for δ → 0 it is `L1(λ)`. Its gradient λ·clip(w/δ, −1, 1) is continuous, and 0 at 0,
+    so that weights do not hover around zero as they do under L1. No weight becomes
+    exactly zero, by the proximal step neither.
+
+    Args:
+        strength: Non-negative number, or a scalar `keras.Variable` or tensor. λ, in
+            units of loss per unit of weight.
+        delta: Positive number, in units of the weights. δ, where L2 passes into L1.
+
+    Raises:
+        TypeError, ValueError: If an argument is not as described.
+
+    Example:
+
+    ```python
+    keras.layers.Dense(8, kernel_regularizer=kd.HuberL1(1e-3, delta=1e-2))
+    ```
+
+    References: Huber, Robust Estimation of a Location Parameter, 1964; as decoupled
+    decay: arXiv 2511.14721.
+    """
+
+    def __init__(self, strength, delta):
+        self.strength = _validation.strength("strength", strength)
+        self.delta = _validation.number("delta", delta, above=0)
+
+    def __call__(self, w):
+        return ops.sum(self.entrywise(computable(w)))
+
+    def prox(self, w, step):
+        def of_magnitudes(a, step):
+            threshold = step * scalar(self.strength, a)
+            return huber_prox(a, threshold, divisor(self.delta, a))
+
+        return prox_of_magnitudes(of_magnitudes, w, step)
+
+    def entrywise(self, w):
+        return huber_entries(w, scalar(self.strength, w), divisor(self.delta, w))
+
+    def get_config(self):
+        return {"strength": plain(self.strength), "delta": self.delta}
