@@ -16,6 +16,7 @@ from keras_decay import _backend
 
 if TYPE_CHECKING:
     from keras_decay.callbacks import LearningCurve
+    from keras_decay.constraints import NormBall
     from keras_decay.curves import Diagnosis, diagnose, plot_curves
     from keras_decay.optimizers import (
         SGDW,
@@ -54,6 +55,7 @@ __all__ = [
     "ElasticNet",
     "GroupLasso",
     "LearningCurve",
+    "NormBall",
     "Penalty",
     "SparseGroupLasso",
     "StableDecay",
@@ -75,6 +77,7 @@ _HOMES = {
         "Penalty",
         "SparseGroupLasso",
     ),
+    "constraints": ("NormBall",),
     "optimizers": (
         "SGDW",
         "AdamW",
@@ -108,7 +111,7 @@ def _register():
     """Import what registers classes with Keras; note if Keras has no backend."""
     global _missing
     try:
-        for home in ("regularizers", "optimizers"):
+        for home in ("regularizers", "constraints", "optimizers"):
             _import_module(f"keras_decay.{home}")
     except ModuleNotFoundError as error:
         _missing = _backend.missing_backend(error)
