@@ -74,4 +74,4 @@ def within_axes(value, shape):
 
 def group_size(value, shape):
     """|g|, the number of entries in a group."""
-    return math.prod(shape[index] for index in within_axes(value, shape))
+    return math.prod([shape[index] for index in within_axes(value, shape)])
