@@ -15,17 +15,10 @@ from typing import TYPE_CHECKING
 from keras_decay import _backend
 
 if TYPE_CHECKING:
-    from keras_decay.callbacks import (
-        LearningCurve,
-    )
-    from keras_decay.conventions import (
-        convert,
-    )
-    from keras_decay.curves import (
-        Diagnosis,
-        diagnose,
-        plot_curves,
-    )
+    from keras_decay.callbacks import LearningCurve
+    from keras_decay.constraints import NormBall
+    from keras_decay.conventions import convert
+    from keras_decay.curves import Diagnosis, diagnose, plot_curves
     from keras_decay.optimizers import (
         SGDW,
         AdamW,
@@ -90,6 +83,7 @@ __all__ = [
     "LearningCurve",
     "LogSum",
     "Lp",
+    "NormBall",
     "Penalty",
     "Regularized",
     "SparseGroupLasso",
@@ -113,6 +107,7 @@ __all__ = [
 
 _HOMES = {
     "callbacks": ("LearningCurve",),
+    "constraints": ("NormBall",),
     "conventions": ("convert",),
     "curves": (
         "Diagnosis",
@@ -177,7 +172,7 @@ def _register():
     """Import what registers classes with Keras; note if Keras has no backend."""
     global _missing
     try:
-        for home in ("regularizers", "optimizers"):
+        for home in ("regularizers", "constraints", "optimizers"):
             _import_module(f"keras_decay.{home}")
     except ModuleNotFoundError as error:
         _missing = _backend.missing_backend(error)

@@ -84,6 +84,12 @@ CONTRACTS = {
     ),
     "Sum": Contract(Sum, "penalty", {"penalties": [L1, L2]}),
     "Scaled": Contract(Scaled, "penalty", {"penalty": L1, "factor": 0.5}, ("factor",)),
+    "NormBall": Contract(
+        kd.NormBall, "constraint", {"radius": 2.0, "axis": [0, -1]}, ("radius",)
+    ),
+    "group NormBall": Contract(
+        kd.NormBall, "constraint", {"radius": 0.1, "norm": "group"}
+    ),
     "DecoupledWeightDecay": Contract(
         decoupled, "optimizer", {"weight_decay": 0.1}, ("weight_decay",)
     ),
@@ -136,6 +142,7 @@ for name, contract in [(n, c) for n, c in CONTRACTS.items() if c.kind == "form"]
 PENALTIES = [name for name, c in CONTRACTS.items() if c.kind == "penalty"]
 OPTIMIZERS = [name for name, c in CONTRACTS.items() if c.kind == "optimizer"]
 FORMS = [name for name, c in CONTRACTS.items() if c.kind == "form"]
+CONSTRAINTS = [name for name, c in CONTRACTS.items() if c.kind == "constraint"]
 CALLBACKS = [name for name, c in CONTRACTS.items() if c.kind == "callback"]
 BAD_STRENGTHS = {
     "a string": "0.1",
@@ -157,7 +164,7 @@ def test_every_public_class_has_a_contract():
     assert classes - NO_CONTRACT <= set(CONTRACTS)
 
 
-@pytest.mark.parametrize("name", PENALTIES + OPTIMIZERS + FORMS)
+@pytest.mark.parametrize("name", PENALTIES + OPTIMIZERS + FORMS + CONSTRAINTS)
 def test_config_survives_json(name):
     thing = CONTRACTS[name]()
     config = thing.get_config()
@@ -168,7 +175,7 @@ def test_config_survives_json(name):
     assert json.dumps(config) == text, "from_config changed its argument"
 
 
-@pytest.mark.parametrize("name", PENALTIES + OPTIMIZERS + FORMS)
+@pytest.mark.parametrize("name", PENALTIES + OPTIMIZERS + FORMS + CONSTRAINTS)
 def test_keras_serialises_and_deserialises(name):
     thing = CONTRACTS[name]()
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(thing)))
@@ -177,9 +184,11 @@ def test_keras_serialises_and_deserialises(name):
     assert again.get_config() == thing.get_config()
 
 
-def model_with(penalty=None, optimizer="sgd"):
+def model_with(penalty=None, optimizer="sgd", constraint=None):
     keras.utils.set_random_seed(0)
-    layer = keras.layers.Dense(2, kernel_regularizer=penalty)
+    layer = keras.layers.Dense(
+        2, kernel_regularizer=penalty, kernel_constraint=constraint
+    )
     model = keras.Sequential([keras.Input((3,)), layer])
     model.compile(optimizer, "mse")
     return model
@@ -198,6 +207,19 @@ def test_penalty_in_a_saved_model(name, tmp_path):
     np.testing.assert_allclose(
         loaded.evaluate(X, Y, verbose=0), model.evaluate(X, Y, verbose=0)
     )
+
+
+@pytest.mark.parametrize("name", CONSTRAINTS)
+def test_constraint_in_a_saved_model_goes_on_exactly(name, tmp_path):
+    model = model_with(constraint=CONTRACTS[name]())
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    first, second = (m.layers[0].kernel_constraint for m in (model, loaded))
+    assert first.get_config() == second.get_config()
+    for m in (model, loaded):
+        m.fit(X, 100 * Y, verbose=0)
+    for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -22,8 +22,8 @@ LAYERS = [
     {"curves"},
     {"tools"},
     {"optimizers"},
-    {"regularizers"},
     {"constraints"},
+    {"regularizers"},
     {"conventions"},
     {"selection"},
     {"_validation"},
@@ -71,7 +71,7 @@ def test_the_backends_are_imported_in_their_own_files_only():
             assert not private or path.stem in {"_inner", "_references"}
 
 
-ROOMS = ["optimizers", "callbacks", "regularizers", "curves", "tools"]
+ROOMS = ["optimizers", "callbacks", "regularizers", "constraints", "curves", "tools"]
 # What is used of Keras' protected names, each for want of a public one: in a subclass
 # of Optimizer what its methods share, of a model what LearningCurve measures by, and of
 # other optimizers what audit must know of them.

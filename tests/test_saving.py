@@ -169,10 +169,11 @@ def test_from_config_leaves_its_argument_as_it_was():
     assert json.loads(json.dumps(config)) == copy
 
 
-def saved_with(penalty, path, optimizer="sgd"):
-    model = keras.Sequential(
-        [keras.Input((2,)), keras.layers.Dense(1, kernel_regularizer=penalty)]
+def saved_with(penalty, path, optimizer="sgd", constraint=None):
+    layer = keras.layers.Dense(
+        1, kernel_regularizer=penalty, kernel_constraint=constraint
     )
+    model = keras.Sequential([keras.Input((2,)), layer])
     model.compile(optimizer, "mse")
     model.save(path)
 
@@ -218,16 +219,19 @@ def test_without_the_package_everything_else_fails_loudly(
 
 
 def test_only_import_keras_decay_is_needed_to_load(tmp_path, run_python):
-    saved_with(0.5 * kd.ElasticNet(0.1, 0.2), tmp_path / "m.keras", kd.AdamW())
+    penalty, ball = 0.5 * kd.ElasticNet(0.1, 0.2), kd.NormBall(2.0, "l1")
+    saved_with(penalty, tmp_path / "m.keras", kd.AdamW(), ball)
     source = """
 import sys
 import keras_decay
 import keras
 model = keras.saving.load_model(sys.argv[1])
 print(model.layers[0].kernel_regularizer, type(model.optimizer).__name__)
+print(model.layers[0].kernel_constraint)
 """
     printed = run_python(source, tmp_path / "m.keras").stdout.splitlines()
-    assert printed[-1] == "0.5 * ElasticNet(l1=0.1, l2=0.2) DecoupledWeightDecay"
+    assert printed[-2] == "0.5 * ElasticNet(l1=0.1, l2=0.2) DecoupledWeightDecay"
+    assert printed[-1] == "NormBall(radius=2.0, norm='l1', axis=None)"
 
 
 def test_files_of_one_backend_load_on_another(tmp_path, run_python):

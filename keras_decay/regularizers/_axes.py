@@ -76,7 +76,7 @@ def within_axes(value, shape):
 def root_of_group_size(value, w):
     """√|g|, |g| the number of entries in a group: of activities, perhaps a tensor."""
     sizes = ops.shape(w)
-    size = math.prod(sizes[index] for index in within_axes(value, w.shape))
+    size = math.prod([sizes[index] for index in within_axes(value, w.shape)])
     if isinstance(size, int):
         return size**0.5
     return ops.sqrt(ops.cast(size, w.dtype))

@@ -50,7 +50,7 @@ def group_norms(w, axis):
     Divided by the largest entry before it is squared, so that nothing overflows.
     """
     within = within_axes(axis, w.shape)
-    largest = ops.stop_gradient(ops.max(ops.abs(w), axis=within, keepdims=True))
+    largest = ops.stop_gradient(ops.amax(ops.abs(w), axis=within, keepdims=True))
     is_zero = ops.equal(largest, 0)
     unit = ops.where(is_zero, ops.ones_like(largest), largest)
     # Without the first `where` the gradient of the root at 0 would be NaN.

@@ -41,6 +41,22 @@ def test_without_a_compiler_the_step_runs_uncompiled():
     assert [program.works() for program in programs(optimizer)] == [False]
 
 
+def test_group_penalties_and_l2_balls_are_compiled():
+    ball = {"dense/kernel": kd.NormBall(0.5, axis=-1)}
+    results = []
+    for jit_compile in (True, False):
+        optimizer = kd.DecoupledWeightDecay(
+            keras.optimizers.SGD(0.1),
+            penalty=kd.GroupLasso(0.1),
+            jit_compile=jit_compile,
+        )
+        results.append(replay(optimizer, START, GRADIENTS, constraints=ball))
+        assert all(program.works() for program in programs(optimizer))
+        assert len(programs(optimizer)) == jit_compile
+    for name in START:
+        np.testing.assert_allclose(*(r[name] for r in results), rtol=1e-5, atol=1e-7)
+
+
 def test_small_variables_are_not_compiled_by_default():
     optimizer = kd.SGDW(0.1, 0.1)
     replay(optimizer, START, GRADIENTS[:1])
