@@ -260,7 +260,7 @@ def dykstra(w, step, proximal_steps):
             ops.max(ops.abs(new - old))
             for new, old in zip(subgradients, q, strict=True)
         ]
-        return (cycle + 1, functools.reduce(ops.maximum, moved), v, *subgradients)
+        return (cycle + 1, ops.max(ops.stack(moved)), v, *subgradients)
 
     start = (
         ops.convert_to_tensor(0, dtype="int32"),

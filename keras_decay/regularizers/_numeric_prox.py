@@ -49,10 +49,11 @@ def numeric_prox(value, w, step):
     def gradient(v):
         return v - w + slope(v)
 
-    best = w
-    for candidate in (ops.zeros_like(w), _bisect(w, slope)):
-        best = _better(objective, candidate, best)
-    best = _descend(objective, gradient, best, ops.max(ops.abs(w)))
+    best = _better(objective, ops.zeros_like(w), w)
+    bisected, is_minimum = _bisect(w, slope)
+    is_found = ops.logical_and(is_minimum, objective(bisected) <= objective(best))
+    best = _better(objective, bisected, best)
+    best = _descend(objective, gradient, best, ops.max(ops.abs(w)), is_found)
     return _with_zeros(objective, best, ops.max(ops.abs(w)))
 
 
@@ -65,6 +66,10 @@ def _bisect(w, slope):
     """The root of v − w + slope(v) in every entry, if the entries were independent.
 
     By convexity it lies between w and w − slope(w).
+
+    Returns:
+        The point, and whether ∂F has both signs about it in every entry, or is zero,
+        so that it is a minimum whether the entries are independent or not.
     """
     other = w - slope(w)
     is_double = keras.backend.standardize_dtype(w.dtype) == "float64"
@@ -78,12 +83,13 @@ def _bisect(w, slope):
 
     bounds = smaller(w, other), larger(w, other)
     low, high = ops.fori_loop(0, halvings, halve, bounds)
-    zero = ops.logical_and(low <= 0, high >= 0)
-    return ops.where(zero, ops.zeros_like(w), high)
+    is_least = ops.logical_and(low - w + slope(low) <= 0, high - w + slope(high) >= 0)
+    is_zero = ops.logical_and(low <= 0, high >= 0)
+    return ops.where(is_zero, ops.zeros_like(w), high), ops.all(is_least)
 
 
-def _descend(objective, gradient, start, scale):
-    """The minimum near `start` by L-BFGS, or `start` where nothing leads down."""
+def _descend(objective, gradient, start, scale, is_found):
+    """The minimum near `start` by L-BFGS; `start` if it is one or none leads down."""
     is_double = keras.backend.standardize_dtype(start.dtype) == "float64"
     rounding = 1e-15 if is_double else 1e-7
     tolerance = scale * (1e-12 if is_double else 1e-6)
@@ -139,7 +145,7 @@ def _descend(objective, gradient, start, scale):
     history = ops.zeros((MEMORY, *start.shape), dtype=start.dtype)
     state = (
         ops.convert_to_tensor(0, "int32"),
-        ops.convert_to_tensor(True, "bool"),
+        ops.logical_not(is_found),
         start,
         gradient(start),
         history,
