@@ -57,7 +57,7 @@ CONTRACTS = {
     "SparseGroupLasso": Contract(
         kd.SparseGroupLasso, "penalty", {"l1": 0.1, "group": 0.2}, ("l1", "group")
     ),
-    "Lp": Contract(kd.Lp, "penalty", {"strength": 0.1, "p": 1.5}, ("strength",)),
+    "Lp": Contract(kd.Lp, "penalty", {"strength": 0.1, "p": 1.3}, ("strength",)),
     "HuberL1": Contract(
         kd.HuberL1, "penalty", {"strength": 0.1, "delta": 0.2}, ("strength",)
     ),

@@ -52,6 +52,8 @@ def lp_prox(a, threshold, p):
         return soft_threshold(a, threshold)
     if p == 2:
         return ridge_shrink(a, threshold, 1)
+    if p in (1.5, 3):
+        return (_three_halves if p == 1.5 else _cube)(a, threshold)
     return (_concave_prox if p < 1 else _convex_prox)(a, threshold, p)
 
 
@@ -68,16 +70,19 @@ def _concave_prox(a, threshold, p):
         kept, least / ops.where(kept, a, ops.ones_like(a)), ops.zeros_like(a)
     )
     kappa = ops.power(ratio, 2 - p) * (knee ** (1 - p) * p / (2 - p))
-    closed = {0.5: _half, 2 / 3: _two_thirds}.get(p)
     one = ops.ones_like(a)
 
     def derivatives(y):
         power = kappa * ops.power(y, p - 1)
         return y + power - 1, 1 - (1 - p) * power / y
 
-    # Convex between the knee and 1, where it starts above zero. After a closed form one
-    # step mends the rounding: Keras' arccos of float64 is in float32 on JAX.
-    start, steps = (one, 10) if closed is None else (closed(kappa), 1)
+    # Convex between the knee and 1, where it starts above zero.
+    start, steps = one, 10 if is_double(a) else 6
+    if p == 2 / 3:
+        start, steps = _two_thirds(kappa), 0
+    elif p == 0.5:
+        # The step mends the rounding: Keras' arccos of float64 is in float32 on JAX.
+        start, steps = _half(kappa), 1 if is_double(a) else 0
     y = newton(derivatives, start, knee * one, one, steps)
     return ops.where(kept, a * y, ops.zeros_like(a))
 
@@ -98,6 +103,21 @@ def _two_thirds(kappa):
     root = ops.sqrt(u)
     z = 0.5 * (root + ops.sqrt(2 / root - u))
     return z * z * z
+
+
+def _three_halves(a, threshold):
+    """x + (3/2) t √x = a, quadratic in √x (Chaux et al., 2007)."""
+    half = 0.75 * threshold
+    root = half + ops.sqrt(half * half + a)
+    return ops.square(a / ops.where(a > 0, root, ops.ones_like(a)))
+
+
+def _cube(a, threshold):
+    """x + 3t x² = a (Chaux et al., 2007)."""
+    product = ops.sqrt(12 * threshold) * ops.sqrt(a)  # squared it could overflow
+    unit = larger(product, ops.ones_like(a))
+    root = unit * ops.sqrt(ops.square(product / unit) + ops.square(1 / unit))
+    return 2 * a / (1 + root)
 
 
 def _convex_prox(a, threshold, p):
@@ -143,9 +163,10 @@ class Lp(Penalty):
 
         (sλ (2 − p))^{1/(2−p)} · (2(1 − p)/(2 − p))^{−(1−p)/(2−p)}
 
-    It is closed for p = 1 (soft threshold), 2 (ridge), 1/2 and 2/3 (half thresholding
-    and its kin), and else by Newton's method to 1e-10 of |w| in float64, 1e-6 in
-    float32; the global minimiser for every p and every step. For p ≥ 1 it is convex.
+    It is the global minimiser for every p and every step: in closed form for p = 1
+    (soft threshold), 2 (ridge), 1/2 (half thresholding), 2/3, 3/2 and 3; for other p by
+    Newton's method, to 1e-10 of |w| in float64 and 1e-6 in float32. For p ≥ 1 the
+    penalty is convex.
 
     Args:
         strength: Non-negative number, or a scalar `keras.Variable` or tensor. λ, in
@@ -166,7 +187,8 @@ class Lp(Penalty):
     References: Xu, Chang, Xu and Zhang, L1/2 Regularization: A Thresholding
     Representation Theory and a Fast Solver, 2012; Cao, Sun and Xu, Fast Image
     Deconvolution Using Closed-Form Thresholding Formulas of L_q (q = 1/2, 2/3)
-    Regularization, 2013.
+    Regularization, 2013; Chaux, Combettes, Pesquet and Wajs, A Variational Formulation
+    for Frame-Based Inverse Problems, 2007.
     """
 
     def __init__(self, strength, p):

@@ -104,4 +104,4 @@ def newton(derivatives, start, low, high, iterations):
         away = ops.where(value > 0, low, high)
         return ops.clip(ops.where(rising, better, away), low, high)
 
-    return ops.fori_loop(0, iterations, improve, start)
+    return ops.fori_loop(0, iterations, improve, start) if iterations else start

@@ -86,7 +86,7 @@ def test_one_term_beside_l1_and_l2_is_closed(name, float64, monkeypatch):
         monkeypatch.setattr(_composition, search, None)
     terms, w = CLOSED[name], weights()
     penalty = sum(penalty for penalty, _ in terms)
-    for step in (0.0, 0.3, 1.4, 3.0, 40.0):
+    for step in (0.3, 1.4, 40.0):
         v = to_numpy(penalty.prox(ops.convert_to_tensor(w), step))
         assert_minimal(terms, v, w, step)
 
