@@ -32,10 +32,16 @@ if TYPE_CHECKING:
     from keras_decay.regularizers import (
         L1,
         L2,
+        L2SP,
         ElasticNet,
         GroupLasso,
+        HoyerSquare,
+        Nuclear,
+        Orthogonal,
         Penalty,
         SparseGroupLasso,
+        SpectralNorm,
+        TotalVariation,
     )
     from keras_decay.tools import Audit, audit
 
@@ -44,6 +50,7 @@ __version__ = "0.1.0"
 __all__ = [
     "L1",
     "L2",
+    "L2SP",
     "SGDW",
     "AdamW",
     "Audit",
@@ -53,11 +60,16 @@ __all__ = [
     "Diagnosis",
     "ElasticNet",
     "GroupLasso",
+    "HoyerSquare",
     "LearningCurve",
+    "Nuclear",
+    "Orthogonal",
     "Penalty",
     "SparseGroupLasso",
+    "SpectralNorm",
     "StableDecay",
     "TargetNormDecay",
+    "TotalVariation",
     "TouchedRowsDecay",
     "audit",
     "diagnose",
@@ -70,10 +82,16 @@ _HOMES = {
     "regularizers": (
         "L1",
         "L2",
+        "L2SP",
         "ElasticNet",
         "GroupLasso",
+        "HoyerSquare",
+        "Nuclear",
+        "Orthogonal",
         "Penalty",
         "SparseGroupLasso",
+        "SpectralNorm",
+        "TotalVariation",
     ),
     "optimizers": (
         "SGDW",

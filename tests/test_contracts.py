@@ -56,6 +56,20 @@ CONTRACTS = {
     "SparseGroupLasso": Contract(
         kd.SparseGroupLasso, "penalty", {"l1": 0.1, "group": 0.2}, ("l1", "group")
     ),
+    "Nuclear": Contract(kd.Nuclear, "penalty", {"strength": 0.1}, ("strength",)),
+    "SpectralNorm": Contract(
+        kd.SpectralNorm, "penalty", {"strength": 0.1}, ("strength",)
+    ),
+    "Orthogonal": Contract(kd.Orthogonal, "penalty", {"strength": 0.1}, ("strength",)),
+    "TotalVariation": Contract(
+        kd.TotalVariation, "penalty", {"strength": 0.1, "axis": 0}, ("strength",)
+    ),
+    "HoyerSquare": Contract(
+        kd.HoyerSquare, "penalty", {"strength": 0.1}, ("strength",)
+    ),
+    "L2SP": Contract(
+        kd.L2SP, "penalty", {"strength": 0.1, "reference": 0.3}, ("strength",)
+    ),
     "Sum": Contract(Sum, "penalty", {"penalties": [L1, L2]}),
     "Scaled": Contract(Scaled, "penalty", {"penalty": L1, "factor": 0.5}, ("factor",)),
     "DecoupledWeightDecay": Contract(

@@ -248,5 +248,12 @@ def test_public_docstrings_are_complete(name):
     if name in {"L1", "L2", "ElasticNet", "AdamW", "SGDW", "DecoupledWeightDecay"} | {
         "preset_rules",
         "layerwise_rules",
+    } | {
+        "HoyerSquare",
+        "L2SP",
+        "Nuclear",
+        "Orthogonal",
+        "SpectralNorm",
+        "TotalVariation",
     }:
         assert "onvention" in text and "Reference" in text

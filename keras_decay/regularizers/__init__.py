@@ -4,14 +4,24 @@ from keras_decay.regularizers._base import Penalty
 from keras_decay.regularizers._composition import Scaled, Sum
 from keras_decay.regularizers._elastic_net import L1, L2, ElasticNet
 from keras_decay.regularizers._group import GroupLasso, SparseGroupLasso
+from keras_decay.regularizers._hoyer import HoyerSquare
+from keras_decay.regularizers._reference import L2SP
+from keras_decay.regularizers._spectral import Nuclear, Orthogonal, SpectralNorm
+from keras_decay.regularizers._total_variation import TotalVariation
 
 __all__ = [
     "L1",
     "L2",
+    "L2SP",
     "ElasticNet",
     "GroupLasso",
+    "HoyerSquare",
+    "Nuclear",
+    "Orthogonal",
     "Penalty",
     "Scaled",
     "SparseGroupLasso",
+    "SpectralNorm",
     "Sum",
+    "TotalVariation",
 ]
