@@ -2,13 +2,14 @@
 
     argmin_x ½Σ(x_i − y_i)² + λ Σ|x_{i+1} − x_i|
 
-The running sums S of x are a taut string: the shortest line from 0 to the sum of y that
-stays within λ of the running sums Y of y. Between two points through which the string is
-known to go, let a straight line leave the tube, and furthest so at i: then the string
-touches the tube there. For where it does not touch that side it only bends away from it,
-and so cannot lie beyond the line moved to the tube's border at i. So the line is broken
-at i, and both halves are looked at in turn, those of all sequences at once, until no line
-leaves the tube; x is the slopes.
+The running sums of x are a taut string: the shortest line, from 0 to the sum of y, that
+stays within λ of the running sums of y. Between two points through which the string is
+known to go, let a straight line leave this tube, and furthest so at i: then the string
+touches the tube's border at i. For around i, while the string is away from that border,
+it bends one way only, and at both ends of this stretch it does not lie beyond the line
+moved parallel onto the border at i; so it lies beyond it nowhere, and i not inside the
+border. So the line is broken at i, and both halves are looked at in turn, those of all
+sequences at once, until no line leaves the tube; x is the slopes.
 
 It ends after log n rounds for most sequences, and n at most, each of some dozen
 operations on all entries.

@@ -1,11 +1,12 @@
 """The Hoyer-square penalty, and its proximal step in closed form.
 
-By F(v) = ½‖v − w‖² + c (Σ|v|)²/Σv² the best length of v in the direction of a unit vector
-u ≥ 0 is uᵀ|w|, and F = ½‖w‖² + uᵀMu there, M = c 11ᵀ − ½|w||w|ᵀ. The minimiser keeps
-signs and order, so that its support is the k largest for some k; on it u is positive, and
-so the eigenvector of the lowest eigenvalue μ of M restricted to them, which lies in the
-span of 1 and |w|: a problem of two dimensions. It is solved for every k at once. The
-lowest μ < 0 with u > 0 wins; without one v = 0.
+To minimise is F(v) = ½‖v − w‖² + c (Σ|v|)²/Σv². In the direction of a unit vector u ≥ 0,
+with the signs of w, the best length is uᵀ|w|, and F = ½‖w‖² + uᵀMu there, with
+M = c 11ᵀ − ½|w||w|ᵀ. The minimiser keeps the order of |w|, so that its support is the k
+largest for some k; on it u is positive, and so the eigenvector of the lowest eigenvalue
+μ of M restricted to it, which lies in the span of 1 and |w| if μ < 0: a problem of two
+dimensions. It is solved for every k at once. The lowest μ < 0 with u > 0 wins; without
+one v = 0.
 """
 
 import keras
@@ -140,7 +141,7 @@ def _lowest_eigenvalue(c, count, total, squares, spread):
 
 
 def _unit_of(w):
-    """The largest |w| without gradient, 1 in its place if it counts as zero, and that."""
+    """The largest |w|, without gradient, or 1 if it counts as zero; whether it does."""
     largest = ops.stop_gradient(ops.max(ops.abs(w)))
     dtype = keras.backend.standardize_dtype(w.dtype)
     is_zero = largest < float(np.finfo(dtype).tiny) * 1e8

@@ -1,8 +1,7 @@
 """Functions of the singular values of a weight, as tensors go.
 
 A weight is looked at as the matrix W = U Σ Vᵀ of shape (inputs, outputs): its last axis
-stays, the others become one. A change of singular values is W − U(Σ − Σ')Vᵀ: where
-nothing changes no bit does, and rounding goes with the size of the change.
+stays, the others become one.
 """
 
 from typing import NamedTuple
@@ -66,14 +65,17 @@ def orthogonal_value(w):
 
 
 def with_singular_values(w, change):
-    """`w` with singular values change(σ) in place of σ, and exact zeros for none."""
+    """`w` with singular values change(σ) in place of σ; exact zeros where all are 0."""
     matrix = as_matrix(w)
     u, s, vh, unit = decomposed(matrix)
     s = s * unit
     new = change(s)
-    changed = matrix - (u * (s - new)) @ vh
-    changed = ops.where(ops.any(new > 0), changed, ops.zeros_like(changed))
-    return ops.reshape(changed, w.shape)
+    # The difference where it is small: there rounding goes with it, and where nothing
+    # changes no bit does. Of a large one it would leave more than there is to be.
+    is_small = 2 * ops.max(new) >= ops.max(s)
+    factors = ops.where(is_small, s - new, -new)
+    kept = ops.where(is_small, matrix, ops.zeros_like(matrix))
+    return ops.reshape(kept - (u * factors) @ vh, w.shape)
 
 
 def clipped_level(s, weight):
