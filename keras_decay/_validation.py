@@ -102,6 +102,7 @@ def array(name, value):
         copy = np.array(value)  # the user's may change
         if copy.dtype.kind in "USOcMm":
             raise TypeError(f"an array of type {copy.dtype}")
+        copy = copy.astype(copy.dtype.newbyteorder("="))
         if copy.dtype.name not in ("float16", "float32", "float64"):
             copy = copy.astype("float64")
     except (TypeError, ValueError) as error:

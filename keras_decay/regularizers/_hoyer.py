@@ -1,7 +1,7 @@
 """The Hoyer-square penalty, and its proximal step in closed form.
 
-To minimise is F(v) = ½‖v − w‖² + c (Σ|v|)²/Σv². In the direction of a unit vector u ≥ 0,
-with the signs of w, the best length is uᵀ|w|, and F = ½‖w‖² + uᵀMu there, with
+To minimise is F(v) = ½‖v − w‖² + c (Σ|v|)²/Σv². In the direction of a unit vector u,
+u ≥ 0 but for the signs of w, the best length is uᵀ|w|, and F = ½‖w‖² + uᵀMu there, with
 M = c 11ᵀ − ½|w||w|ᵀ. The minimiser keeps the order of |w|, so that its support is the k
 largest for some k; on it u is positive, and so the eigenvector of the lowest eigenvalue
 μ of M restricted to it, which lies in the span of 1 and |w| if μ < 0: a problem of two
@@ -22,6 +22,8 @@ from keras_decay.regularizers._base import (
     strength_for,
 )
 
+REFINEMENTS = 3
+
 
 @keras.saving.register_keras_serializable(package="keras_decay")
 class HoyerSquare(Penalty):
@@ -35,7 +37,7 @@ class HoyerSquare(Penalty):
     the term stands in the loss as it is, and does not change with the scale of w.
 
     Not convex. The gradient is 0 at w = 0, and grows as 1/‖w‖ toward it; weights that
-    are all below 1e-30 (float64: 2e-300) count as 0. The proximal step is the global
+    are all below 1e-31 (float64: 2e-301) count as 0. The proximal step is the global
     minimum, by sorting; k, a and b are such that none is lower. It makes entries
     exactly zero, all where sλ ≥ ½ max w².
 
@@ -106,13 +108,22 @@ def hoyer_shrink(w, cost):
     lowest = ops.where(is_support, lowest, ops.zeros_like(lowest))
     best = ops.argmin(lowest)
 
-    # Once more from the support itself: running sums have gathered rounding.
-    kept = ops.cast(size >= ops.take(falling, best), w.dtype)
-    count, total = ops.sum(kept), ops.sum(kept * size)
-    squares = ops.sum(kept * ops.square(size))
-    spread = ops.sum(kept * ops.square(size - total / count))
-    eigenvalue, ratio = _lowest_eigenvalue(c, count, total, squares, spread)
-    u = kept * ops.relu(0.5 * size - c * ratio)
+    # From the support itself, which at the minimum is where u > 0: running sums have
+    # gathered rounding, and near the lowest μ its neighbours are hardly higher.
+    def solution(kept):
+        kept = ops.cast(kept, w.dtype)
+        count, total = ops.sum(kept), ops.sum(kept * size)
+        squares = ops.sum(kept * ops.square(size))
+        average = total / ops.where(count > 0, count, ops.ones_like(count))
+        spread = ops.sum(kept * ops.square(size - average))
+        lowest, ratio = _lowest_eigenvalue(c, count, total, squares, spread)
+        return lowest, 0.5 * size - c * ratio
+
+    _, u = solution(size >= ops.take(falling, best))
+    for _ in range(REFINEMENTS):
+        kept = u > 0
+        eigenvalue, u = solution(kept)
+    u = ops.relu(ops.where(kept, u, ops.zeros_like(u)))
     norm = ops.sum(ops.square(u))
     norm = ops.where(norm > 0, norm, ops.ones_like(norm))
     v = ops.sign(w) * (-eigenvalue / norm * u * unit)
@@ -144,5 +155,5 @@ def _unit_of(w):
     """The largest |w|, without gradient, or 1 if it counts as zero; whether it does."""
     largest = ops.stop_gradient(ops.max(ops.abs(w)))
     dtype = keras.backend.standardize_dtype(w.dtype)
-    is_zero = largest < float(np.finfo(dtype).tiny) * 1e8
+    is_zero = largest < float(np.finfo(dtype).tiny) * 1e7
     return ops.where(is_zero, ops.ones_like(largest), largest), is_zero

@@ -70,10 +70,11 @@ class L2SP(Penalty):
     def prox(self, w, step):
         wide = computable(w)
         step, strength = step_for(step, wide), strength_for(self.strength, wide)
+        level = ops.convert_to_tensor(step * strength, dtype=wide.dtype)
         reference = self._reference_of(wide)
-        nearer = reference + ridge_shrink(wide - reference, step, strength)
+        nearer = reference + ridge_shrink(wide - reference, 1.0, level)
         # w₀ + (w − w₀) is not w to the last bit.
-        nearer = ops.where(ops.equal(step * strength, 0), wide, nearer)
+        nearer = ops.where(level > 0, nearer, wide)
         return ops.cast(nearer, w.dtype)
 
     def _reference_of(self, w):
