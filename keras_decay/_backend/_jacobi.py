@@ -1,9 +1,9 @@
 """The singular value decomposition as XLA can run it, by one-sided Jacobi rotations.
 
-TensorFlow's own decomposition is LAPACK's kind where operations run one by one. What it
-becomes inside a program of XLA takes minutes for 512 × 256 entries and is exact to 1e-7
-only; this takes half a second and is exact to rounding, on such matrices about seven
-times the time of the former.
+TensorFlow's own decomposition is fast where operations run one by one. What it becomes
+inside a program of XLA takes two minutes for 512 × 256 entries in float32, and is exact
+to 1e-7 only in float64; this takes 0.7 s, and is exact to rounding. Inside a program
+that XLA does not compile it stands as well: the two look alike while they are traced.
 
 A = Q R; rotations from the right make the columns of Rᵀ orthogonal, of all columns in
 pairs at once: after n − 1 rounds, in which partners change as in a tournament, each has

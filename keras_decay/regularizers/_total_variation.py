@@ -63,7 +63,9 @@ class TotalVariation(Penalty):
     def __init__(self, strength, axis):
         self.strength = _validation.strength("strength", strength)
         if isinstance(axis, (list, tuple)):
-            raise TypeError(_validation.received("axis", axis, MUST))
+            if len(axis) != 1:
+                raise TypeError(_validation.received("axis", axis, MUST))
+            axis = axis[0]
         self.axis = _axes.axis("axis", axis)
 
     def __call__(self, w):
@@ -88,4 +90,4 @@ class TotalVariation(Penalty):
         return kept[0]
 
     def get_config(self):
-        return {"strength": plain(self.strength), "axis": self.axis}
+        return {"strength": plain(self.strength), "axis": _axes.axis_config(self.axis)}
