@@ -106,3 +106,27 @@ def _is_tensor(name, value):
             received(name, value, "a number or a floating-point tensor of shape ()")
         )
     return True
+
+
+def array(name, value):
+    """A copy of `value` as a NumPy array of finite floats, or a clear error.
+
+    Numbers of other kinds than NumPy's own floats become float64.
+    """
+    import keras
+
+    must = "an array of finite numbers"
+    if isinstance(value, keras.Variable) or keras.ops.is_tensor(value):
+        value = keras.ops.convert_to_numpy(value)
+    try:
+        copy = np.array(value)  # the user's may change
+        if copy.dtype.kind in "USOcMm":
+            raise TypeError(f"an array of type {copy.dtype}")
+        copy = copy.astype(copy.dtype.newbyteorder("="))
+        if copy.dtype.name not in ("float16", "float32", "float64"):
+            copy = copy.astype("float64")
+    except (TypeError, ValueError) as error:
+        raise TypeError(received(name, value, must)) from error
+    if not np.all(np.isfinite(copy)):
+        raise ValueError(received(name, value, must))
+    return copy

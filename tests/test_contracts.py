@@ -82,6 +82,20 @@ CONTRACTS = {
     "HorseshoePrior": Contract(
         kd.HorseshoePrior, "penalty", {"scale": 0.5, "n_samples": 9}, (), ("scale",)
     ),
+    "Nuclear": Contract(kd.Nuclear, "penalty", {"strength": 0.1}, ("strength",)),
+    "SpectralNorm": Contract(
+        kd.SpectralNorm, "penalty", {"strength": 0.1}, ("strength",)
+    ),
+    "Orthogonal": Contract(kd.Orthogonal, "penalty", {"strength": 0.1}, ("strength",)),
+    "TotalVariation": Contract(
+        kd.TotalVariation, "penalty", {"strength": 0.1, "axis": 0}, ("strength",)
+    ),
+    "HoyerSquare": Contract(
+        kd.HoyerSquare, "penalty", {"strength": 0.1}, ("strength",)
+    ),
+    "L2SP": Contract(
+        kd.L2SP, "penalty", {"strength": 0.1, "reference": 0.3}, ("strength",)
+    ),
     "Sum": Contract(Sum, "penalty", {"penalties": [L1, L2]}),
     "Scaled": Contract(Scaled, "penalty", {"penalty": L1, "factor": 0.5}, ("factor",)),
     "NormBall": Contract(

@@ -38,3 +38,8 @@ def feed(train, validation, batch_size):
         "validation_data": validation,
         "validation_batch_size": len(validation[0]),
     }
+
+
+def svd(a):
+    """U, σ, Vᵀ of a matrix."""
+    return ops.svd(a, full_matrices=False)

@@ -11,6 +11,7 @@ from keras_decay._backend._dense import (
     feed,
     is_tracing,
     sparse_rows,
+    svd,
     touched_rows,
 )
 
@@ -26,12 +27,15 @@ __all__ = [
     "has_value",
     "is_baked",
     "is_tracing",
+    "largest_by",
     "no_grad",
     "read",
     "rounded",
+    "running_sums",
     "snapshot",
     "sparse_rows",
     "subtract",
+    "svd",
     "touched_rows",
 ]
 
@@ -107,3 +111,13 @@ def gradient(function, w):
 def gpus():
     """The names of the GPUs that the backend can use."""
     return [d.device_kind for d in jax.devices() if d.platform == "gpu"]
+
+
+def largest_by(number, values, count):
+    """The largest of the values with each of the numbers below `count`."""
+    return jax.ops.segment_max(values, number, num_segments=count)
+
+
+def running_sums(x):
+    """The sums of the first, the first two, … entries along the last axis."""
+    return jax.numpy.cumsum(x, axis=-1)

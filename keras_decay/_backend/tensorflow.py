@@ -6,6 +6,8 @@ import math
 import keras
 import tensorflow as tf
 
+from keras_decay._backend import _jacobi
+
 no_grad = contextlib.nullcontext
 # Where variables can be read and set at once, also while a function is traced.
 eager = tf.init_scope
@@ -201,3 +203,21 @@ def gpus():
         details = tf.config.experimental.get_device_details(device)
         names.append(details.get("device_name", device.name))
     return names
+
+
+def svd(a):
+    """U, σ, Vᵀ of a matrix, entries of about 1: inside a program as XLA can run it."""
+    if tf.executing_eagerly() or None in a.shape:
+        s, u, v = tf.linalg.svd(a, full_matrices=False)
+        return u, s, tf.linalg.adjoint(v)
+    return _jacobi.svd(a)
+
+
+def largest_by(number, values, count):
+    """The largest of the values with each of the numbers below `count`."""
+    return tf.math.unsorted_segment_max(values, number, count)
+
+
+def running_sums(x):
+    """The sums of the first, the first two, … entries along the last axis."""
+    return tf.cumsum(x, axis=-1)

@@ -11,6 +11,7 @@ from keras_decay._backend._dense import (
     feed,
     is_tracing,
     sparse_rows,
+    svd,
     touched_rows,
 )
 
@@ -26,12 +27,15 @@ __all__ = [
     "has_value",
     "is_baked",
     "is_tracing",
+    "largest_by",
     "no_grad",
     "read",
     "rounded",
+    "running_sums",
     "snapshot",
     "sparse_rows",
     "subtract",
+    "svd",
     "touched_rows",
 ]
 
@@ -161,3 +165,20 @@ def gpus():
     """The names of the GPUs that the backend can use."""
     count = torch.cuda.device_count()
     return [torch.cuda.get_device_name(index) for index in range(count)]
+
+
+def largest_by(number, values, count):
+    """The largest of the values with each of the numbers below `count`.
+
+    Keras' own `segment_max` goes through float32 here.
+    """
+    none = torch.zeros(count, dtype=values.dtype, device=values.device)
+    return none.scatter_reduce(0, number.long(), values, "amax", include_self=False)
+
+
+def running_sums(x):
+    """The sums of the first, the first two, … entries along the last axis.
+
+    Keras' own `cumsum` goes through float32 here, as do `matmul`, `minimum` and `mean`.
+    """
+    return torch.cumsum(x, dim=-1, dtype=x.dtype)

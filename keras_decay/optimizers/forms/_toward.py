@@ -1,7 +1,6 @@
 """Decay toward given weights instead of toward zero."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_decay import _validation
@@ -101,15 +100,4 @@ def _checked_reference(reference):
 
 def _array(path, value):
     name = "reference" if path is None else f"reference[{path!r}]"
-    must = "an array of finite numbers"
-    if isinstance(value, keras.Variable) or ops.is_tensor(value):
-        value = ops.convert_to_numpy(value)
-    try:
-        array = np.array(value)  # a copy: the user's may change
-        if array.dtype.kind != "f":
-            array = array.astype("float64")
-    except (TypeError, ValueError) as error:
-        raise TypeError(_validation.received(name, value, must)) from error
-    if not np.all(np.isfinite(array)):
-        raise ValueError(_validation.received(name, value, must))
-    return array
+    return _validation.array(name, value)

@@ -1,0 +1,122 @@
+"""Functions of the singular values of a weight, as tensors go.
+
+A weight is looked at as the matrix W = U Σ Vᵀ of shape (inputs, outputs): its last axis
+stays, the others become one.
+"""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_decay import _backend
+
+NEWTON_STEPS = 12  # from within a factor of two of the root
+
+
+def as_matrix(w):
+    """`w` with all axes but the last made one; a vector or number is one row."""
+    if len(w.shape) < 2:
+        return ops.reshape(w, (1, -1))
+    return ops.reshape(w, (-1, w.shape[-1]))
+
+
+def decomposed(matrix):
+    """U, σ/c, Vᵀ and c of a matrix, c its largest entry; no gradient goes through."""
+    matrix = ops.stop_gradient(matrix)
+    largest = ops.max(ops.abs(matrix))
+    unit = ops.where(largest > 0, largest, ops.ones_like(largest))
+    u, s, vh = _backend.current().svd(matrix / unit)
+    return u, s, vh, unit
+
+
+def nuclear_value(w):
+    """Σσ, with the gradient U Vᵀ over the positive singular values, 0 at 0."""
+    matrix = as_matrix(w)
+    u, s, vh, _ = decomposed(matrix)
+    # What rounding leaves of a singular value of zero has no direction.
+    size = max(length or 0 for length in matrix.shape)
+    is_positive = s > size * _limits(s).eps * s[0]
+    direction = (u * ops.cast(is_positive, s.dtype)) @ vh
+    return ops.sum(matrix * ops.stop_gradient(direction))
+
+
+def spectral_value(w):
+    """σ₁²/2, with the gradient σ₁ u₁v₁ᵀ, 0 at 0."""
+    matrix = as_matrix(w)
+    u, _, vh, _ = decomposed(matrix)
+    largest = ops.sum(matrix * ops.stop_gradient(u[:, :1] * vh[:1]))
+    return 0.5 * ops.square(largest)
+
+
+def orthogonal_value(w):
+    """‖G − I‖²_F = Σ(σ² − 1)², G the smaller of WᵀW and WWᵀ."""
+    matrix = as_matrix(w)
+    rows, columns = matrix.shape
+    if rows is not None and rows < columns:
+        matrix, rows, columns = ops.transpose(matrix), columns, rows
+    gram = ops.transpose(matrix) @ matrix
+    value = ops.sum(ops.square(gram - ops.eye(columns, dtype=gram.dtype)))
+    if rows is None:  # of a batch: G may have zeros that the smaller has not
+        fewer = ops.cast(columns - ops.shape(matrix)[0], gram.dtype)
+        value = value - ops.relu(fewer)
+    return value
+
+
+def with_singular_values(w, change):
+    """`w` with singular values change(σ) in place of σ; exact zeros where all are 0."""
+    matrix = as_matrix(w)
+    u, s, vh, unit = decomposed(matrix)
+    s = s * unit
+    new = change(s)
+    # The difference where it is small: there rounding goes with it, and where nothing
+    # changes no bit does. Of a large one it would leave more than there is to be.
+    is_small = 2 * ops.max(new) >= ops.max(s)
+    factors = ops.where(is_small, s - new, -new)
+    kept = ops.where(is_small, matrix, ops.zeros_like(matrix))
+    return ops.reshape(kept - (u * factors) @ vh, w.shape)
+
+
+def clipped_level(s, weight):
+    """t in argmin_v ½Σ(v − σ)² + weight/2 · max(v)² = min(σ, t), for falling σ.
+
+    Σ(σ − t)₊ = weight · t; for every k at most Σ_{i≤k} σᵢ / (k + weight), and for one
+    just that.
+    """
+    count = ops.arange(1, s.shape[0] + 1, dtype=s.dtype)
+    return ops.max(_backend.current().running_sums(s) / (count + weight))
+
+
+def toward_one(s, weight):
+    """argmin_{v≥0} ½(v − σ)² + weight · (v² − 1)²: the one positive root of
+
+        p(v) = a v³ + (1 − a) v − σ,   a = 4 · weight,
+
+    where p is convex: Newton's method falls onto it from above.
+    """
+    a = 4 * weight + ops.zeros_like(s)
+    safe = ops.where(a > _limits(s).tiny, a, ops.full_like(a, _limits(s).tiny))
+    linear = 1 - a
+    # Upper bounds of the root; the least of them is within a factor of two of it.
+    v = ops.where(s > 1, s, ops.ones_like(s))
+    fixed = ops.sqrt(ops.relu(1 - 1 / safe)) + ops.power(s / safe, 1 / 3)
+    v = ops.where(fixed < v, fixed, v)
+    bound = s / ops.where(linear > 0, linear, ops.ones_like(linear))
+    v = ops.where((linear > 0) & (bound < v), bound, v)
+    for _ in range(NEWTON_STEPS):
+        slope = 3 * (a * v) * v + linear
+        height = (a * v) * v * v + linear * v - s
+        v = v - height / ops.where(slope > 0, slope, ops.ones_like(slope))
+    return ops.relu(v)
+
+
+class _Limits(NamedTuple):
+    eps: float
+    tiny: float
+
+
+def _limits(tensor):
+    """The relative rounding and the smallest positive number of a tensor's type."""
+    limits = np.finfo(keras.backend.standardize_dtype(tensor.dtype))
+    return _Limits(float(limits.eps), float(limits.tiny))
