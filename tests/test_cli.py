@@ -197,9 +197,9 @@ def test_second_run_is_refused(finished, capsys, monkeypatch):
     assert contents(folder / "results") == before
 
 
-def test_force_replaces_the_run_and_nothing_else(previous):
-    code, _, _ = finish(start(previous.parent, *SHORT, "--force"))
-    assert code == 0
+def test_force_replaces_the_run_and_nothing_else(previous, monkeypatch):
+    monkeypatch.chdir(previous.parent)
+    assert cli.main([*SHORT, "--force", "--epochs", "1"]) == 0
     after = contents(previous)
     assert set(after) == FILES | {"thesis.txt", "curve-mine.jsonl"}
     assert after["thesis.txt"] == b"thesis.txt"
