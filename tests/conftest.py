@@ -1,17 +1,34 @@
 """What every test shares: a quiet backend, a fixed seed, fresh-process helpers."""
 
+import atexit
 import gc
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if os.environ.get("KERAS_BACKEND") == "jax":
+    # Most tests have JAX compile what an earlier one had: what is compiled is kept for
+    # this run of the tests, and for the processes that it starts.
+    programs = tempfile.mkdtemp(prefix="compiled-by-jax-")
+    atexit.register(shutil.rmtree, programs, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = programs
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 import keras
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_finish():
+    """A collection of garbage need not look at what has been imported."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +46,7 @@ def collected_garbage():
     """Models and what was compiled for them do not outlast their file of tests."""
     yield
     gc.collect()
+    gc.freeze()  # what backends have imported and made meanwhile, to keep
 
 
 @pytest.fixture

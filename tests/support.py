@@ -67,8 +67,9 @@ def make_variables(start, constraints=None):
 def replay(optimizer, start, sequence, compiled=False, constraints=None):
     """The weights after the optimizer has gone through recorded gradients.
 
-    `compiled` runs the step as one compiled program, as `fit` does on JAX, and as XLA
-    does it on TensorFlow; PyTorch has no such form.
+    `compiled` runs the step as one compiled program, as `fit` does on JAX, and on
+    TensorFlow as XLA does it, or as `fit` does on a CPU if it is "graph"; PyTorch has
+    no such form.
     """
     variables = make_variables(start, constraints)
     optimizer.build(variables)
@@ -90,7 +91,7 @@ def replay(optimizer, start, sequence, compiled=False, constraints=None):
     if compiled and backend == "tensorflow":
         import tensorflow as tf
 
-        apply = tf.function(apply, jit_compile=True)
+        apply = tf.function(apply, jit_compile=compiled != "graph")
     for grads in batches:
         apply(grads)
     return {name: to_numpy(v) for name, v in zip(start, variables, strict=True)}

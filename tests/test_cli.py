@@ -16,6 +16,9 @@ from keras_decay import cli
 from keras_decay.experiments import _output
 
 ROOT = Path(keras_decay.__file__).resolve().parent.parent
+SEARCHED = [str(ROOT)]
+if keras.backend.backend() != "tensorflow":
+    SEARCHED.append(str(Path(__file__).parent / "without_tensorflow"))
 SHORT = ("diabetes", "--epochs", "2", "--arms", "none,adamw", "--out", "results")
 FILES = {
     "diabetes.png",
@@ -31,7 +34,7 @@ def start(folder, *arguments, **environment):
     return subprocess.Popen(
         [sys.executable, "-m", "keras_decay", *map(str, arguments)],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(SEARCHED), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -197,9 +200,9 @@ def test_second_run_is_refused(finished, capsys, monkeypatch):
     assert contents(folder / "results") == before
 
 
-def test_force_replaces_the_run_and_nothing_else(previous):
-    code, _, _ = finish(start(previous.parent, *SHORT, "--force"))
-    assert code == 0
+def test_force_replaces_the_run_and_nothing_else(previous, monkeypatch):
+    monkeypatch.chdir(previous.parent)
+    assert cli.main([*SHORT, "--force", "--epochs", "1"]) == 0
     after = contents(previous)
     assert set(after) == FILES | {"thesis.txt", "curve-mine.jsonl"}
     assert after["thesis.txt"] == b"thesis.txt"
@@ -427,6 +430,7 @@ def test_output_that_cannot_hold_every_character(run_python):
         "cli.COMMANDS['diabetes'] = (lambda parser: None, show, 'a command')\n"
         "sys.exit(cli.main(['diabetes']))\n"
     )
-    done = run_python(source, environment={"PYTHONIOENCODING": "ascii"})
+    environment = {"PYTHONIOENCODING": "ascii", "PYTHONPATH": os.pathsep.join(SEARCHED)}
+    done = run_python(source, environment=environment)
     assert "ridge-cv" in done.stdout
     assert " ? " in done.stdout

@@ -33,8 +33,12 @@ def one_layer(dtype, optimizer):
 
 
 def stepper(optimizer, variable):
-    """A function of one gradient that makes a step, compiled on JAX as in `fit`."""
-    if keras.backend.backend() != "jax":
+    """A function of one gradient that makes a step, compiled as in `fit`."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(lambda grad: optimizer.apply([grad], [variable]))
+    if keras.backend.backend() == "torch":
         return lambda grad: optimizer.apply([grad], [variable])
     import jax
 
