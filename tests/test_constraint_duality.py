@@ -30,20 +30,6 @@ STEPS = 100
 SHARES = (0.1, 0.4, 0.8, 1.2)  # of the norm of the unconstrained solution
 
 
-class Nuclear(kd.Penalty):
-    """λ Σσ, by its proximal step, the soft threshold of the singular values."""
-
-    def __init__(self, strength):
-        self.strength = strength
-
-    def __call__(self, w):
-        return self.strength * ops.sum(ops.svd(w, compute_uv=False))
-
-    def prox(self, w, step):
-        u, s, v = ops.svd(w, full_matrices=False)
-        return (u * ops.relu(s - step * self.strength)) @ v
-
-
 # By norm: ‖w‖, the penalty, and the proximal step of λ ‖w‖ (of λ ‖w‖² for l2).
 def shrink_rows(w, threshold):
     norms = np.sqrt((w**2).sum(1, keepdims=True))
@@ -69,7 +55,7 @@ CASES = {
     ),
     "nuclear": (
         lambda w: np.linalg.svd(w, compute_uv=False).sum(),
-        Nuclear,
+        kd.Nuclear,
         shrink_values,
     ),
 }

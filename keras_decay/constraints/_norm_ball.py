@@ -47,9 +47,7 @@ class NormBall(keras.constraints.Constraint):
     rounding of the sum that a norm is. Half-precision weights are projected in float32
     and then rounded, which may exceed the radius by half a unit in the last place.
 
-    The nuclear norm needs the singular values at every step: of 256 × 256 weights in
-    some 10 ms, but in half a minute where XLA computes them for TensorFlow. There
-    give the model, and `DecoupledWeightDecay`, `jit_compile=False`. On PyTorch the
+    The nuclear norm needs the singular values at every step. On PyTorch the
     update of `DecoupledWeightDecay` is compiled under l2 only: the other projections
     take as many rounds as the weights ask for, and then it runs uncompiled.
 

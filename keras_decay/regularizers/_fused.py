@@ -36,7 +36,11 @@ def fused(y, level):
     unit = ops.where(largest > 0, largest, ops.ones_like(largest))
     # About the mean, in units of the largest: nothing overflows and sums stay small.
     mean = ops.sum(y / unit, axis=1, keepdims=True) / y.shape[1]
-    x = _taut_string(y / unit - mean, level / unit)
+    # Beyond the largest running sum there can be, more changes nothing but overflows.
+    most = 2.0 * y.shape[1]
+    small = level / unit < most
+    relative = ops.where(small, level / ops.where(small, unit, most), most)
+    x = _taut_string(y / unit - mean, ops.cast(relative, y.dtype))
     return ops.where(level > 0, (x + mean) * unit, y)
 
 

@@ -140,7 +140,8 @@ class Orthogonal(Penalty):
 
     Not convex: w = 0 is a stationary point, with gradient 0, and no minimum. The
     proximal step is a global minimum; from a singular value of zero, where 4sλ > 1, it
-    goes in a direction that the decomposition chooses.
+    goes in a direction that the decomposition chooses. The value is of fourth order,
+    and overflows float32 from weights of about 1e9 on, its gradient from 1e12.
 
     Args:
         strength: Non-negative number, or a scalar `keras.Variable` or tensor. λ, in
