@@ -25,6 +25,7 @@ __all__ = [
     "gradient",
     "has_value",
     "is_baked",
+    "is_chief",
     "is_tracing",
     "no_grad",
     "read",
@@ -69,6 +70,12 @@ def has_value(variable):
 def subtract(variable, amount):
     """Take `amount` from `variable`."""
     variable.assign(variable - amount)
+
+
+def is_chief(model):
+    """Whether this process is the first of those that train together."""
+    del model
+    return jax.process_index() == 0
 
 
 def is_baked(value):

@@ -34,6 +34,18 @@ def subtract(variable, amount):
     assign(variable, variable - amount)
 
 
+def is_chief(model):
+    """Whether this process is the first of those that train `model` together."""
+    strategy = getattr(model, "distribute_strategy", None)
+    resolver = getattr(strategy, "cluster_resolver", None)
+    if resolver is None or resolver.task_type is None:
+        return True
+    if resolver.task_type == "worker":
+        roles = resolver.cluster_spec().as_dict()
+        return resolver.task_id == 0 and not {"chief", "master"} & set(roles)
+    return resolver.task_type in ("chief", "master")
+
+
 def is_baked(value):
     """Whether a function is being traced in which `value` would be a constant.
 

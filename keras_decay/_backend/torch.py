@@ -25,6 +25,7 @@ __all__ = [
     "gradient",
     "has_value",
     "is_baked",
+    "is_chief",
     "is_tracing",
     "no_grad",
     "read",
@@ -120,6 +121,13 @@ def has_value(variable):
 def subtract(variable, amount):
     """Take `amount` from `variable`, in place."""
     variable.value.sub_(amount)
+
+
+def is_chief(model):
+    """Whether this process is the first of those that train together."""
+    del model
+    together = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return not together or torch.distributed.get_rank() == 0
 
 
 def is_baked(value):

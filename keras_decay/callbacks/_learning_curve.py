@@ -5,10 +5,11 @@ from pathlib import Path
 
 import keras
 
-from keras_decay import _validation
+from keras_decay import _backend, _validation
 from keras_decay.callbacks import _figures, _history_file, _record
 from keras_decay.callbacks._data_loss import DataLossMeter
 from keras_decay.callbacks._epoch import Epoch
+from keras_decay.callbacks._lock import FileLock
 from keras_decay.callbacks._running_fit import RunningFit
 from keras_decay.curves import _diagnosis, _drawing, _rows, _table
 
@@ -35,12 +36,19 @@ class LearningCurve(keras.callbacks.Callback):
     - `data_loss`, `val_data_loss`, `penalty`, `val_penalty`; None if the model does not
       tell, and then `data_loss_note` says why;
     - `learning_rate`, `seconds` that the epoch took with its validation;
-    - `norms`, with `track_norms=True`: the L2 norm of every trainable weight by path.
+    - `norms`, with `track_norms=True`: the L2 norm of every trainable weight by path;
+    - `restart`, True in the first row of a `fit` that goes on with a curve.
 
     The file at `path` holds one row per line in JSON. NaN and infinity are written as
-    `NaN` and `Infinity`, as Python's json does. If training is started again with a
-    model restored from an earlier step, the rows beyond that step are dropped and the
-    curve goes on from there. With `BackupAndRestore`, list it after the curve.
+    `NaN` and `Infinity`, as Python's json does. A row is one write at the end of its
+    epoch, so that a process killed at any moment loses the running epoch alone. If
+    training is started again with a model restored from an earlier step, the rows
+    beyond that step are dropped and the curve goes on from there. With
+    `BackupAndRestore`, list it after the curve. Under a new optimizer, whose steps
+    count from 0, `fit(initial_epoch=...)` says where the curve goes on.
+
+    One training writes the file: a second one at the same time is refused. The lock
+    ends with its process. Where several processes train one model, the first writes.
 
     Without a `path` the same rules hold in memory: a second `fit` goes on, a fresh
     model starts new rows.
@@ -65,7 +73,8 @@ class LearningCurve(keras.callbacks.Callback):
         TypeError, ValueError: If an argument is not of its kind.
         ValueError: Before the first step of training: if a fresh model meets a file
             with rows in it, if the file is no curve, if a metric of the model has one
-            of our names, or if BackupAndRestore comes first.
+            of our names, if BackupAndRestore comes first, or if another training is
+            writing the file.
         OSError: Before the first step, if a file cannot be written.
 
     Example:
@@ -99,6 +108,9 @@ class LearningCurve(keras.callbacks.Callback):
         self._meter = None
         self._fit = None
         self._epoch = None
+        self._lock = None
+        self._writes = True
+        self._restarted = False
 
     @classmethod
     def load(cls, path):
@@ -142,10 +154,12 @@ class LearningCurve(keras.callbacks.Callback):
         error = _record.order_error(fit.callbacks, self)
         if error is not None:
             raise ValueError(error)
-        if self.path is not None:
-            _figures.check_writable("path", self.path)
-        self._figures.start()
-        self._fit, self._epoch = fit, None
+        self._fit, self._epoch = None, None
+        self._writes = _backend.current().is_chief(self.model)
+        if self._writes:
+            self._figures.start()
+            self._open(fit)
+        self._fit = fit
 
     def on_epoch_begin(self, epoch, logs=None):
         """Called by Keras."""
@@ -154,7 +168,7 @@ class LearningCurve(keras.callbacks.Callback):
         if self._epoch is None:
             # Not before every other callback had its `on_train_begin`: one of them
             # may have restored the model.
-            self._begin()
+            self._begin(epoch)
         self._epoch = Epoch(self._meter)
 
     def on_test_begin(self, logs=None):
@@ -171,14 +185,19 @@ class LearningCurve(keras.callbacks.Callback):
         """Called by Keras: record the row of the epoch."""
         if self._fit is None or self._epoch is None:
             return
-        number = self.rows[-1]["epoch"] + 1 if self.rows else epoch
+        # Keras counts the epochs of every `fit` from 0, unless it is told otherwise.
+        number = max(epoch, self.rows[-1]["epoch"] + 1) if self.rows else epoch
         row = self._epoch.row(number, self.model, logs or {})
+        if self._restarted:
+            row["restart"] = True
+            self._restarted = False
         if self.track_norms:
             row["norms"] = _record.weight_norms(self.model)
-        self.rows.append(row)
-        if self.path is not None:
+        if self.path is not None and self._writes:
             _rows.append(self.path, row)
-        self._figures.epoch(self.rows)
+        self.rows.append(row)
+        if self._writes:
+            self._figures.epoch(self.rows)
 
     def on_train_end(self, logs=None):
         """Called by Keras: leave the model as it was, and draw."""
@@ -187,7 +206,10 @@ class LearningCurve(keras.callbacks.Callback):
         self._fit = None
         if self._meter is not None:
             self._meter.restore()
-        self._figures.finish(self.rows)
+        if self._lock is not None:
+            self._lock.release()
+        if self._writes:
+            self._figures.finish(self.rows)
 
     def to_dataframe(self):
         """The rows as a pandas data frame, one column per key; norms one per weight.
@@ -237,12 +259,29 @@ class LearningCurve(keras.callbacks.Callback):
         """
         return _diagnosis.diagnose(self.rows)
 
-    def _begin(self):
+    def _open(self, fit):
+        """Make sure that the file can be written, and that nobody else writes it."""
+        if self._lock is not None:
+            self._lock.release()
+        if self.path is None:
+            return
+        _figures.check_writable("path", self.path)
+        self._lock = FileLock(self.path, fit.is_running)
+        self._lock.acquire()
+        fit.when_left(self._lock.release)
+
+    def _begin(self, epoch):
         model = self.model
-        step = _record.steps_made(model)
-        rows = _history_file.resume(self.path, self.rows, step, self.overwrite)
+        rows = _history_file.resume(
+            self.path if self._writes else None,
+            self.rows,
+            _record.steps_made(model),
+            epoch=epoch,
+            overwrite=self.overwrite,
+            was_killed=self._lock is not None and self._lock.was_killed,
+        )
         self._meter = self._install(model)
-        self.rows = rows
+        self.rows, self._restarted = rows, bool(rows)
 
     def _install(self, model):
         present = DataLossMeter.on(model)
