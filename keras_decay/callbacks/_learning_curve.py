@@ -7,10 +7,12 @@ import keras
 
 from keras_decay import _backend, _validation
 from keras_decay.callbacks import _figures, _history_file, _record
+from keras_decay.callbacks._batches import Batches
 from keras_decay.callbacks._data_loss import DataLossMeter
 from keras_decay.callbacks._epoch import Epoch
 from keras_decay.callbacks._lock import FileLock
-from keras_decay.callbacks._running_fit import RunningFit
+from keras_decay.callbacks._reevaluation import Reevaluation
+from keras_decay.callbacks._running_fit import RunningFit, arguments_of_fit
 from keras_decay.curves import _diagnosis, _drawing, _rows, _table
 
 
@@ -36,7 +38,17 @@ class LearningCurve(keras.callbacks.Callback):
     - `data_loss`, `val_data_loss`, `penalty`, `val_penalty`; None if the model does not
       tell, and then `data_loss_note` says why;
     - `learning_rate`, `seconds` that the epoch took with its validation;
-    - `norms`, with `track_norms=True`: the L2 norm of every trainable weight by path;
+    - `decay`, where the optimizer is a `DecoupledWeightDecay`: c_t λ_t, what decay takes
+      of a weight in a step; with rules, a dict by argument;
+    - `penalties`, with `track_penalty="layers"`: the training's penalty by layer, the
+      mean over the epoch's batches, and under `other` what Keras does not tell the
+      layer of, activity regularizers and `add_loss`;
+    - `norms` and `zeros`, with `track_norms=True`: the L2 norm of every trainable
+      weight, and the share of its entries that are exactly 0, by path;
+    - `batches`, with `track_batches`: single batches of the epoch, evenly spaced, as
+      lists `step`, `data_loss` and `penalty`;
+    - `train_loss`, `train_data_loss` and so on, with `reevaluate=True`: the training
+      data evaluated like validation, at the epoch's end and with dropout off;
     - `restart`, True in the first row of a `fit` that goes on with a curve.
 
     The file at `path` holds one row per line in JSON. NaN and infinity are written as
@@ -62,8 +74,15 @@ class LearningCurve(keras.callbacks.Callback):
             of training; or None.
         every: Draw the figure every so many epochs too, an integer of at least 1, as
             far as drawing takes at most 2 % of the time; None for the end only.
-        track_penalty: Whether to record `penalty`.
-        track_norms: Whether to record `norms`.
+        track_penalty: Whether to record `penalty`; `"layers"` for `penalties` too.
+        track_norms: Whether to record `norms` and `zeros`.
+        track_batches: How many batches of every epoch to record, an integer of at
+            least 1; None for none. Keras then waits for every batch.
+        reevaluate: Whether to evaluate the training data after every epoch. It takes
+            as long as validation on as many rows. `class_weight` does not count, as it
+            does not in validation. Data that cannot be gone through twice, such as
+            generators, are refused; data without an end need `steps_per_epoch`, and
+            its batches are the first that come.
         overwrite: Whether a fresh model may replace the curve in an existing file.
 
     Attributes:
@@ -94,20 +113,30 @@ class LearningCurve(keras.callbacks.Callback):
         every=None,
         track_penalty=True,
         track_norms=False,
+        track_batches=None,
+        reevaluate=False,
         overwrite=False,
     ):
         super().__init__()
         if path is not None and not isinstance(path, (str, os.PathLike)):
             raise TypeError(_validation.received("path", path, "a path or None"))
         self.path = None if path is None else Path(path)
-        self.track_penalty = _validation.boolean("track_penalty", track_penalty)
+        self.track_penalty = _penalty(track_penalty)
         self.track_norms = _validation.boolean("track_norms", track_norms)
+        self.track_batches = self._batches = None
+        if track_batches is not None:
+            limit = _validation.integer("track_batches", track_batches, minimum=1)
+            self.track_batches, self._batches = limit, Batches(limit)
+            # Not a method: Keras waits for every batch where a callback has one.
+            self.on_train_batch_end = self._end_batch
+        self.reevaluate = _validation.boolean("reevaluate", reevaluate)
         self.overwrite = _validation.boolean("overwrite", overwrite)
         self.rows = []
         self._figures = _figures.Figures(figure, every)
         self._meter = None
         self._fit = None
         self._epoch = None
+        self._reevaluation = None
         self._lock = None
         self._writes = True
         self._restarted = False
@@ -155,6 +184,8 @@ class LearningCurve(keras.callbacks.Callback):
         if error is not None:
             raise ValueError(error)
         self._fit, self._epoch = None, None
+        if self.reevaluate:
+            self._reevaluation = Reevaluation(arguments_of_fit())
         self._writes = _backend.current().is_chief(self.model)
         if self._writes:
             self._figures.start()
@@ -169,7 +200,13 @@ class LearningCurve(keras.callbacks.Callback):
             # Not before every other callback had its `on_train_begin`: one of them
             # may have restored the model.
             self._begin(epoch)
-        self._epoch = Epoch(self._meter)
+        self._epoch = Epoch(self._meter, self._batches, self._reevaluation)
+
+    def _end_batch(self, batch, logs=None):
+        if self._fit is None or self._epoch is None or not self._batches.wants_next():
+            return
+        # Only now: on JAX the attribute `model` fetches the state of the training.
+        self._epoch.keep_batch(self.model)
 
     def on_test_begin(self, logs=None):
         """Called by Keras."""
@@ -192,7 +229,7 @@ class LearningCurve(keras.callbacks.Callback):
             row["restart"] = True
             self._restarted = False
         if self.track_norms:
-            row["norms"] = _record.weight_norms(self.model)
+            row.update(_record.weights(self.model))
         if self.path is not None and self._writes:
             _rows.append(self.path, row)
         self.rows.append(row)
@@ -203,7 +240,7 @@ class LearningCurve(keras.callbacks.Callback):
         """Called by Keras: leave the model as it was, and draw."""
         if self._fit is None:
             return
-        self._fit = None
+        self._fit = self._reevaluation = None
         if self._meter is not None:
             self._meter.restore()
         if self._lock is not None:
@@ -212,7 +249,10 @@ class LearningCurve(keras.callbacks.Callback):
             self._figures.finish(self.rows)
 
     def to_dataframe(self):
-        """The rows as a pandas data frame, one column per key; norms one per weight.
+        """The rows as a pandas data frame, one column per key.
+
+        What a row has by layer or weight is a column for each, `norms/dense/kernel`;
+        `batches` are left out.
 
         Returns:
             A `pandas.DataFrame`.
@@ -221,6 +261,22 @@ class LearningCurve(keras.callbacks.Callback):
             ImportError: If pandas is not installed.
         """
         return _table.dataframe(self.rows)
+
+    def to_csv(self, path):
+        """Write the rows as comma-separated values, with the columns of the data frame.
+
+        Every line has a cell for every column; it is empty where a row has no value.
+
+        Args:
+            path: Path of the file. It is written at once: a reader never sees half.
+
+        Example:
+
+        ```python
+        kd.LearningCurve.load("run.jsonl").to_csv("run.csv")
+        ```
+        """
+        _table.write_csv(self.rows, path)
 
     def plot(self, ax=None, metric="loss", smooth=0, log=False):
         """Draw the curve: training, validation, the best epoch and the verdict.
@@ -284,18 +340,31 @@ class LearningCurve(keras.callbacks.Callback):
         self.rows, self._restarted = rows, bool(rows)
 
     def _install(self, model):
+        settings = (self.track_penalty, self.track_batches is not None)
         present = DataLossMeter.on(model)
         if present is not None and present.belongs_to(self._fit):
             # A second LearningCurve in the same fit: both listen to one meter.
-            if ("penalty" in present.metrics) != self.track_penalty:
+            if not present.suits(model, *settings):
                 raise ValueError(
-                    "Two LearningCurves in one `fit` must agree on `track_penalty`."
+                    "Two LearningCurves in one `fit` must agree on `track_penalty`, "
+                    "and on whether there is a `track_batches`."
                 )
             return present
         if present is not None:
             present.restore()
         meter = self._meter
-        if meter is None or meter.model is not model:
-            meter = DataLossMeter(model, self.track_penalty)
+        if meter is None or not meter.suits(model, *settings):
+            meter = DataLossMeter(model, *settings)
         meter.install(self._fit)
         return meter
+
+
+def _penalty(value):
+    """`track_penalty`, checked."""
+    if isinstance(value, str) and value == "layers":
+        return value
+    try:
+        return _validation.boolean("track_penalty", value)
+    except TypeError:
+        must = 'True, False or "layers"'
+        raise TypeError(_validation.received("track_penalty", value, must)) from None

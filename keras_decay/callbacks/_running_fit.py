@@ -69,6 +69,13 @@ _HOOKS = [
 ]
 
 
+def arguments_of_fit():
+    """The local variables of the `fit` that calls a callback's `on_train_begin`."""
+    _, frame = _caller()
+    known = frame is not None and frame.f_code.co_name == "fit"
+    return dict(frame.f_locals) if known else {}
+
+
 def _guarded(callback_list, name, function):
     """The list's method `name`, which calls `function()` if an exception leaves it.
 

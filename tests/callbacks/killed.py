@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import random
-import select
 import signal
 import sys
 import time
@@ -32,6 +31,9 @@ with contextlib.suppress(ImportError):
 FOLDER, KILLS, SEED = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 PATH, CHECKPOINT = FOLDER / "run.jsonl", FOLDER / "model.weights.h5"
 STEPS = 3
+# Killed some time after so many epochs of its own, in turn. An epoch is told of before
+# the model is saved, so that all but one of them are sure to last.
+AFTER = (0, 1, 2, 3, 2)
 X, Y = load_diabetes(return_X_y=True, scaled=True)
 X, Y = X.astype("float32"), ((Y - Y.mean()) / Y.std()).astype("float32")[:, None]
 
@@ -126,11 +128,11 @@ def killed_again_and_again():
     known = 0
     for kill in range(KILLS):
         pid, heard = fork(lambda tell: train(PATH, CHECKPOINT, 10_000, tell))
-        if kill % 5:
-            # Some while after an epoch of its own; else maybe before there is one.
-            assert select.select([heard], [], [], 120)[0]
+        epochs = AFTER[kill % len(AFTER)]
+        for _ in range(epochs):
             assert os.read(heard, 1) == b"e"
-        time.sleep(chance.uniform(0, 0.1 if kill % 5 else 0.6))
+        # Or while it starts, restores and compiles.
+        time.sleep(chance.uniform(0, 0.05 if epochs else 0.6))
         os.kill(pid, signal.SIGKILL)
         code, _ = wait(pid, heard)
         assert code == -signal.SIGKILL, code
@@ -164,7 +166,7 @@ def main():
     said = refused()
     reached = len(_rows.read(PATH)[0])
     last = reached + 2
-    _, heard = finished = fork(
+    finished = fork(
         lambda tell: train(PATH, CHECKPOINT, last, tell, FOLDER / "run.svg")
     )
     assert wait(*finished)[0] == 0

@@ -32,9 +32,9 @@ def test_killed_at_random_moments(tmp_path, run_python):
     source = (HERE / "killed.py").read_text()
     printed = run_python(source, tmp_path, kills, 0).stdout
     found = json.loads(printed.splitlines()[-1])
-    # At least every second training got further than the one before it.
-    assert found["epochs"] > kills / 2
-    assert found["restarts"] > kills / 3
+    # What every five trainings are sure to have got forward before they were killed.
+    assert found["epochs"] >= kills // 5 * 4
+    assert found["restarts"] >= kills // 5 * 3 - 1
     # The same operations in the same order.
     assert found["worst"] <= 1e-6
     assert found["points"] == [found["epochs"]] * 2
