@@ -13,6 +13,7 @@ from keras_decay.callbacks._epoch import Epoch
 from keras_decay.callbacks._lock import FileLock
 from keras_decay.callbacks._reevaluation import Reevaluation
 from keras_decay.callbacks._running_fit import RunningFit, arguments_of_fit
+from keras_decay.callbacks._tensorboard import TensorBoard
 from keras_decay.curves import _diagnosis, _drawing, _rows, _table
 
 
@@ -83,6 +84,11 @@ class LearningCurve(keras.callbacks.Callback):
             does not in validation. Data that cannot be gone through twice, such as
             generators, are refused; data without an end need `steps_per_epoch`, and
             its batches are the first that come.
+        tensorboard: A folder for TensorBoard, or None. Every number of a row is written
+            with its epoch as the step, training to `train/`, validation under the same
+            names to `validation/` and what was evaluated again to `reevaluated/`; what
+            a restart supersedes is hidden. Needs the package tensorboard, on any
+            backend, and no TensorFlow.
         overwrite: Whether a fresh model may replace the curve in an existing file.
 
     Attributes:
@@ -115,6 +121,7 @@ class LearningCurve(keras.callbacks.Callback):
         track_norms=False,
         track_batches=None,
         reevaluate=False,
+        tensorboard=None,
         overwrite=False,
     ):
         super().__init__()
@@ -133,6 +140,7 @@ class LearningCurve(keras.callbacks.Callback):
         self.overwrite = _validation.boolean("overwrite", overwrite)
         self.rows = []
         self._figures = _figures.Figures(figure, every)
+        self._tensorboard = TensorBoard(tensorboard)
         self._meter = None
         self._fit = None
         self._epoch = None
@@ -222,9 +230,7 @@ class LearningCurve(keras.callbacks.Callback):
         """Called by Keras: record the row of the epoch."""
         if self._fit is None or self._epoch is None:
             return
-        # Keras counts the epochs of every `fit` from 0, unless it is told otherwise.
-        number = max(epoch, self.rows[-1]["epoch"] + 1) if self.rows else epoch
-        row = self._epoch.row(number, self.model, logs or {})
+        row = self._epoch.row(self._number(epoch), self.model, logs or {})
         if self._restarted:
             row["restart"] = True
             self._restarted = False
@@ -234,6 +240,7 @@ class LearningCurve(keras.callbacks.Callback):
             _rows.append(self.path, row)
         self.rows.append(row)
         if self._writes:
+            self._tensorboard.write(row)
             self._figures.epoch(self.rows)
 
     def on_train_end(self, logs=None):
@@ -246,6 +253,7 @@ class LearningCurve(keras.callbacks.Callback):
         if self._lock is not None:
             self._lock.release()
         if self._writes:
+            self._tensorboard.stop()
             self._figures.finish(self.rows)
 
     def to_dataframe(self):
@@ -338,6 +346,14 @@ class LearningCurve(keras.callbacks.Callback):
         )
         self._meter = self._install(model)
         self.rows, self._restarted = rows, bool(rows)
+        self._tensorboard.start(self._number(epoch))
+
+    def _number(self, epoch):
+        """The number of the epoch that follows on the rows, Keras' own being `epoch`.
+
+        Keras counts the epochs of every `fit` from 0, unless it is told otherwise.
+        """
+        return max(epoch, self.rows[-1]["epoch"] + 1) if self.rows else epoch
 
     def _install(self, model):
         settings = (self.track_penalty, self.track_batches is not None)
