@@ -27,6 +27,7 @@ __all__ = [
     "is_baked",
     "is_chief",
     "is_tracing",
+    "kept_randomness",
     "no_grad",
     "read",
     "rounded",
@@ -38,6 +39,7 @@ __all__ = [
 
 no_grad = contextlib.nullcontext
 eager = contextlib.nullcontext
+kept_randomness = contextlib.nullcontext
 
 
 def compiled(function):

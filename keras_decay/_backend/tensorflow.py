@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 no_grad = contextlib.nullcontext
+kept_randomness = contextlib.nullcontext
 # Where variables can be read and set at once, also while a function is traced.
 eager = tf.init_scope
 

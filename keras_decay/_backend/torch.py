@@ -27,6 +27,7 @@ __all__ = [
     "is_baked",
     "is_chief",
     "is_tracing",
+    "kept_randomness",
     "no_grad",
     "read",
     "rounded",
@@ -128,6 +129,16 @@ def is_chief(model):
     del model
     together = torch.distributed.is_available() and torch.distributed.is_initialized()
     return not together or torch.distributed.get_rank() == 0
+
+
+@contextlib.contextmanager
+def kept_randomness():
+    """Leave PyTorch's random numbers as they were.
+
+    A DataLoader draws one for every pass through its data, also in a fixed order.
+    """
+    with torch.random.fork_rng(devices=[]):
+        yield
 
 
 def is_baked(value):

@@ -43,6 +43,5 @@ class Batches:
         """What was kept, as a dict of lists of one length."""
         names = ("step", "data_loss", "penalty")
         return {
-            name: [one[place] for one in self._kept]
-            for place, name in enumerate(names)
+            name: [one[place] for one in self._kept] for place, name in enumerate(names)
         }

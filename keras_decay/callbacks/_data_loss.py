@@ -145,9 +145,10 @@ class DataLossMeter:
 
     def layers(self):
         """The present mean penalty of every layer, or None if it is unknown."""
-        metric = self._silent.get(LAYERS)
-        means = metric and metric.means()
-        return means and self._by_layer.named(means)
+        if self._by_layer is None:
+            return None
+        means = self._silent[LAYERS].means()
+        return None if means is None else self._by_layer.named(means)
 
     def last_batch(self):
         """The data loss and the penalty of the last batch, or None if unknown."""
@@ -186,7 +187,7 @@ class DataLossMeter:
         return compute_loss
 
     def _update_silent(self, parts, weight):
-        if LAYERS in self._silent:
+        if self._by_layer is not None:
             sums = self._by_layer.sums(parts["terms"])
             if sums is not None:
                 self._silent[LAYERS].update_state(sums, weight)

@@ -39,8 +39,8 @@ class LearningCurve(keras.callbacks.Callback):
     - `data_loss`, `val_data_loss`, `penalty`, `val_penalty`; None if the model does not
       tell, and then `data_loss_note` says why;
     - `learning_rate`, `seconds` that the epoch took with its validation;
-    - `decay`, where the optimizer is a `DecoupledWeightDecay`: c_t λ_t, what decay takes
-      of a weight in a step; with rules, a dict by argument;
+    - `decay`, where the optimizer is a `DecoupledWeightDecay`: c_t λ_t, what decay
+      takes of a weight in a step; with rules, a dict by argument;
     - `penalties`, with `track_penalty="layers"`: the training's penalty by layer, the
       mean over the epoch's batches, and under `other` what Keras does not tell the
       layer of, activity regularizers and `add_loss`;
@@ -130,10 +130,11 @@ class LearningCurve(keras.callbacks.Callback):
         self.path = None if path is None else Path(path)
         self.track_penalty = _penalty(track_penalty)
         self.track_norms = _validation.boolean("track_norms", track_norms)
-        self.track_batches = self._batches = None
+        self.track_batches = track_batches
+        self._batches = None
         if track_batches is not None:
             limit = _validation.integer("track_batches", track_batches, minimum=1)
-            self.track_batches, self._batches = limit, Batches(limit)
+            self._batches = Batches(limit)
             # Not a method: Keras waits for every batch where a callback has one.
             self.on_train_batch_end = self._end_batch
         self.reevaluate = _validation.boolean("reevaluate", reevaluate)
@@ -211,10 +212,10 @@ class LearningCurve(keras.callbacks.Callback):
         self._epoch = Epoch(self._meter, self._batches, self._reevaluation)
 
     def _end_batch(self, batch, logs=None):
-        if self._fit is None or self._epoch is None or not self._batches.wants_next():
-            return
-        # Only now: on JAX the attribute `model` fetches the state of the training.
-        self._epoch.keep_batch(self.model)
+        epoch = None if self._fit is None else self._epoch
+        if epoch is not None and self._batches and self._batches.wants_next():
+            # Only now: on JAX the attribute `model` fetches the state of training.
+            epoch.keep_batch(self.model)
 
     def on_test_begin(self, logs=None):
         """Called by Keras."""

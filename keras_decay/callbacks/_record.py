@@ -51,7 +51,8 @@ def weights(model):
     Returns:
         A dict to be added to a row, `norms` and `zeros`, each by the weight's path.
     """
-    paths, numbers = {}, []
+    paths: dict[str, None] = {}
+    numbers = []
     for weight in model.trainable_variables:
         # In float32: the squares of float16 weights soon overflow.
         value = ops.cast(ops.convert_to_tensor(weight), "float32")

@@ -4,7 +4,7 @@ Keras tells a callback nothing of the training data. They are local variables of
 `fit` that calls it.
 """
 
-from keras_decay import _validation
+from keras_decay import _backend, _validation
 
 PREFIX = "train_"
 
@@ -37,7 +37,8 @@ class Reevaluation:
 
     def __call__(self, model):
         """The logs of an evaluation, without a prefix."""
-        return model.evaluate(**self._arguments, verbose=0, return_dict=True)
+        with _backend.current().kept_randomness():
+            return model.evaluate(**self._arguments, verbose=0, return_dict=True)
 
 
 def _is_endless(x):

@@ -1,4 +1,4 @@
-"""A metric that takes part in training like any other and that Keras does not report."""
+"""A metric that takes part in training like any other, and is not reported."""
 
 import keras
 import numpy as np
