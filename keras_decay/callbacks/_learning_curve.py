@@ -183,7 +183,7 @@ class LearningCurve(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Called by Keras: refuse now what would go wrong later."""
-        if self.params.get("steps") == 0:
+        if (self.params or {}).get("steps") == 0:
             raise ValueError(
                 "The training data must have at least one row. Received: no batch in "
                 "an epoch, so that there is nothing to train on."
@@ -334,6 +334,8 @@ class LearningCurve(keras.callbacks.Callback):
         self._lock = FileLock(self.path, fit.is_running)
         self._lock.acquire()
         fit.when_left(self._lock.release)
+        if self._lock.was_killed:
+            self._figures.clear()
 
     def _begin(self, epoch):
         model = self.model

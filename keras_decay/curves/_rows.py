@@ -7,6 +7,7 @@ stricter readers of JSON may refuse them.
 import contextlib
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -93,6 +94,18 @@ def replace(path, write):
     )
     with _taking_the_place_of(path, temporary), open(handle, "wb") as file:
         write(file)
+
+
+def remove_leftovers(path):
+    """Remove what killed processes have left of `replace(path, ...)`."""
+    path = Path(path)
+    # mkstemp's names, and no other file's whose name begins alike.
+    pattern = re.compile(
+        re.escape(f".{path.stem}-") + r"\w{8}" + re.escape(path.suffix)
+    )
+    for other in path.parent.iterdir():
+        if pattern.fullmatch(other.name):
+            other.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

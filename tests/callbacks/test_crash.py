@@ -184,10 +184,13 @@ def test_killed_before_the_model_was_first_saved(build, data, tmp_path):
     with pytest.raises(ValueError, match="overwrite"):
         build().fit(*data, verbose=0, callbacks=[LearningCurve(path)])
     (tmp_path / ".run.jsonl.lock").write_text("123 on a machine\n")
-    curve = LearningCurve(path)
+    (tmp_path / ".run-0a_b1c2d.svg").write_text("a figure half drawn")
+    (tmp_path / ".run-2.svg").write_text("a user's own file")
+    curve = LearningCurve(path, figure=tmp_path / "run.svg")
     build().fit(*data, epochs=2, verbose=0, callbacks=[curve])
     assert [row["epoch"] for row in curve.rows] == [0, 1]
-    assert [path.name for path in tmp_path.iterdir()] == ["run.jsonl"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [".run-2.svg", "run.jsonl", "run.svg"]
 
 
 def test_two_curves_of_one_fit_cannot_share_a_file(build, data, tmp_path):
