@@ -15,22 +15,10 @@ from keras import ops
 
 from keras_decay.callbacks import _loss_parts
 from keras_decay.callbacks._layers import ByLayer
+from keras_decay.callbacks._names import refuse_taken
 from keras_decay.callbacks._silent import Silent
 
 NAMES = ("data_loss", "penalty")
-# Further columns of a row that no metric may take.
-RESERVED = (
-    "epoch",
-    "step",
-    "seconds",
-    "learning_rate",
-    "decay",
-    "norms",
-    "zeros",
-    "penalties",
-    "batches",
-    "restart",
-)
 LAYERS, BATCH = "layers", "batch"
 _METER = "keras_decay_meter"
 _STEPS = ("train_step", "test_step")
@@ -91,7 +79,7 @@ class DataLossMeter:
     def install(self, fit):
         """Attach the metrics, until `restore` or until this `fit` is left."""
         model = self.model
-        _refuse_taken_names(model, self.metrics)
+        refuse_taken(model, self.metrics)
         recording = self._recording(model.compute_loss)
         self._fit = fit
         self._before = {
@@ -264,24 +252,3 @@ def _batch_size(args, kwargs):
     others = (*args[1:3], kwargs.get("y"), kwargs.get("y_pred"))
     first = next(leaf for leaf in keras.tree.flatten((x, others)) if leaf is not None)
     return ops.shape(first)[0]
-
-
-def _refuse_taken_names(model, wanted):
-    """A metric of the user's with one of our names would be overwritten in the logs."""
-    taken = set()
-    for metric in model.metrics:
-        taken.add(metric.name)
-        taken.update(one.name for one in getattr(metric, "metrics", ()))
-        # Compiled metrics have no names yet before TensorFlow's first step.
-        for given in keras.tree.flatten(getattr(metric, "_user_metrics", None)):
-            name = given if isinstance(given, str) else getattr(given, "name", None)
-            taken.add(name or getattr(given, "__name__", None))
-    outputs = getattr(model, "output_names", None) or ()
-    if len(outputs) > 1:
-        taken.update(f"{output}_loss" for output in outputs)
-    for name in (*wanted, *RESERVED):
-        if name in taken:
-            raise ValueError(
-                f"The model already reports something named {name!r}, under which "
-                "LearningCurve records something else. Rename the metric or output."
-            )
