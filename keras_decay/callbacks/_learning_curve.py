@@ -198,6 +198,7 @@ class LearningCurve(keras.callbacks.Callback):
         self._writes = _backend.current().is_chief(self.model)
         if self._writes:
             self._figures.start()
+            self._tensorboard.check()
             self._open(fit)
         self._fit = fit
 

@@ -2,9 +2,11 @@
 
 import os
 import time
+import warnings
 from pathlib import Path
 
 from keras_decay import _validation
+from keras_decay.callbacks._figures import check_writable
 
 FOLDERS = {"val_": "validation", "train_": "reevaluated"}
 TRAINING = "train"
@@ -32,6 +34,11 @@ class TensorBoard:
         if folder is not None:
             _modules()
 
+    def check(self):
+        """Refuse a folder that cannot be written, before training."""
+        if self._folder is not None:
+            check_writable("tensorboard", self._folder / TRAINING / "events")
+
     def start(self, epoch):
         """Training begins at this epoch: later ones of an earlier run are void."""
         self.stop()
@@ -41,10 +48,18 @@ class TensorBoard:
         """Write a row, and make sure that it can be read."""
         if self._folder is None:
             return
-        for folder, scalars in scalars_of(row).items():
-            writer = self._writer(folder)
-            writer.add_event(_event(row["epoch"], scalars))
-            writer.flush()
+        try:
+            for folder, scalars in scalars_of(row).items():
+                writer = self._writer(folder)
+                writer.add_event(_event(row["epoch"], scalars))
+                writer.flush()
+        except Exception as error:
+            # As with a figure: it is not worth a training run.
+            warnings.warn(
+                f"TensorBoard's files could not be written: {error!r}. The rows are "
+                "safe.",
+                stacklevel=2,
+            )
 
     def stop(self):
         """Close the files."""

@@ -11,7 +11,7 @@ from keras import ops
 
 import keras_decay as kd
 from keras_decay import _backend
-from keras_decay.callbacks import LearningCurve, _batches
+from keras_decay.callbacks import LearningCurve, _batches, _tensorboard
 
 BACKEND = keras.backend.backend()
 
@@ -268,7 +268,7 @@ def test_tables_have_as_many_cells_in_every_row(build, data, tmp_path):
     assert list(frame) == names and frame["late"].count() == 1
 
 
-def test_thousands_of_epochs_take_no_more_memory_than_their_rows(build, data, tmp_path):
+def test_many_epochs_take_no_more_memory_than_their_rows(build, data, tmp_path):
     """Oracle: the second half of the epochs takes as much as the first."""
     curve = LearningCurve(tmp_path / "run.jsonl", track_batches=2)
     model, grown, sizes = build(), [], []
@@ -276,18 +276,18 @@ def test_thousands_of_epochs_take_no_more_memory_than_their_rows(build, data, tm
     class Goes(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             tracemalloc.start()
-            for count in range(1, 2001):
+            for count in range(1, 801):
                 curve.on_epoch_begin(count)
                 curve.on_epoch_end(count, dict(logs))
-                if count % 1000 == 0:
+                if count % 400 == 0:
                     grown.append(tracemalloc.get_traced_memory()[0])
                     sizes.append(curve.path.stat().st_size)
             tracemalloc.stop()
 
     model.fit(*data, verbose=0, callbacks=[curve, Goes()])
-    assert len(curve.rows) == 2001
+    assert len(curve.rows) == 801
     # A list of rows, each of about 20 numbers.
-    assert grown[0] < 1000 * 4000
+    assert grown[0] < 400 * 4000
     assert grown[1] - grown[0] < 1.1 * grown[0]
     # The numbers of epochs and the times have a few digits more.
     assert sizes[1] - sizes[0] < 1.1 * sizes[0]
@@ -376,6 +376,30 @@ def test_tensorboard(build, data, tmp_path):
         if name == "train":
             layer = f"penalties/{model.layers[0].path}"
             assert layer in read.Tags()["scalars"]
+
+
+def test_a_board_that_cannot_be_written_is_said_before_training(build, data, tmp_path):
+    pytest.importorskip("tensorboard")
+    (tmp_path / "board").write_text("a file")
+    model = build()
+    with pytest.raises(OSError, match="`tensorboard` cannot be written"):
+        fit(model, *data, curve=LearningCurve(tensorboard=tmp_path / "board"))
+    assert int(model.optimizer.iterations) == 0
+
+
+def test_a_board_that_fails_does_not_cost_the_training(
+    build, data, tmp_path, monkeypatch
+):
+    pytest.importorskip("tensorboard")
+
+    def fail(step, scalars):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(_tensorboard, "_event", fail)
+    curve = LearningCurve(tensorboard=tmp_path / "board")
+    with pytest.warns(UserWarning, match="disk full"):
+        fit(build(), *data, curve=curve)
+    assert len(curve.rows) == 2
 
 
 def test_without_tensorboard_it_says_what_to_install(monkeypatch):
