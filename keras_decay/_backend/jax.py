@@ -26,7 +26,9 @@ __all__ = [
     "gradient",
     "has_value",
     "is_baked",
+    "is_chief",
     "is_tracing",
+    "kept_randomness",
     "largest_by",
     "no_grad",
     "read",
@@ -41,6 +43,7 @@ __all__ = [
 
 no_grad = contextlib.nullcontext
 eager = contextlib.nullcontext
+kept_randomness = contextlib.nullcontext
 
 
 def compiled(function):
@@ -73,6 +76,12 @@ def has_value(variable):
 def subtract(variable, amount):
     """Take `amount` from `variable`."""
     variable.assign(variable - amount)
+
+
+def is_chief(model):
+    """Whether this process is the first of those that train together."""
+    del model
+    return jax.process_index() == 0
 
 
 def is_baked(value):

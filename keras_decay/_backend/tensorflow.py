@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_decay._backend import _jacobi
 
 no_grad = contextlib.nullcontext
+kept_randomness = contextlib.nullcontext
 # Where variables can be read and set at once, also while a function is traced.
 eager = tf.init_scope
 
@@ -34,6 +35,18 @@ def has_value(variable):
 def subtract(variable, amount):
     """Take `amount` from `variable`."""
     assign(variable, variable - amount)
+
+
+def is_chief(model):
+    """Whether this process is the first of those that train `model` together."""
+    strategy = getattr(model, "distribute_strategy", None)
+    resolver = getattr(strategy, "cluster_resolver", None)
+    if resolver is None or resolver.task_type is None:
+        return True
+    if resolver.task_type == "worker":
+        roles = resolver.cluster_spec().as_dict()
+        return resolver.task_id == 0 and not {"chief", "master"} & set(roles)
+    return resolver.task_type in ("chief", "master")
 
 
 def is_baked(value):

@@ -26,7 +26,9 @@ __all__ = [
     "gradient",
     "has_value",
     "is_baked",
+    "is_chief",
     "is_tracing",
+    "kept_randomness",
     "largest_by",
     "no_grad",
     "read",
@@ -124,6 +126,23 @@ def has_value(variable):
 def subtract(variable, amount):
     """Take `amount` from `variable`, in place."""
     variable.value.sub_(amount)
+
+
+def is_chief(model):
+    """Whether this process is the first of those that train together."""
+    del model
+    together = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return not together or torch.distributed.get_rank() == 0
+
+
+@contextlib.contextmanager
+def kept_randomness():
+    """Leave PyTorch's random numbers as they were.
+
+    A DataLoader draws one for every pass through its data, also in a fixed order.
+    """
+    with torch.random.fork_rng(devices=[]):
+        yield
 
 
 def is_baked(value):

@@ -14,10 +14,12 @@ import keras
 from keras import ops
 
 from keras_decay.callbacks import _loss_parts
+from keras_decay.callbacks._layers import ByLayer
+from keras_decay.callbacks._names import refuse_taken
+from keras_decay.callbacks._silent import Silent
 
 NAMES = ("data_loss", "penalty")
-# Further columns of a row that no metric may take.
-RESERVED = ("epoch", "step", "seconds", "norms", "learning_rate")
+LAYERS, BATCH = "layers", "batch"
 _METER = "keras_decay_meter"
 _STEPS = ("train_step", "test_step")
 _MAKERS = ("make_train_function", "make_test_function")
@@ -29,16 +31,25 @@ class DataLossMeter:
 
     Args:
         model: A compiled Keras model.
-        penalty: Whether to record the penalty too.
+        penalty: Whether to record the penalty too: True, False or `"layers"`.
+        batches: Whether to know the losses of the last batch too.
     """
 
-    def __init__(self, model, penalty):
+    def __init__(self, model, penalty, batches=False):
         self.model = model
+        self.settings = (penalty, bool(batches))
+        self._by_layer = ByLayer(model) if penalty == "layers" else None
+        self._silent = {}
         # Variables of a model under tf.distribute must be created in its scope.
         strategy = getattr(model, "distribute_strategy", None)
         with contextlib.nullcontext() if strategy is None else strategy.scope():
             names = NAMES if penalty else NAMES[:1]
             self.metrics = {name: keras.metrics.Mean(name=name) for name in names}
+            if self._by_layer is not None:
+                size = len(self._by_layer.names)
+                self._silent[LAYERS] = Silent("penalties", size)
+            if batches:
+                self._silent[BATCH] = Silent("last_batch", 2, last=True)
         # In which phases, "train" and "test", the model has told its losses.
         self.seen = set()
         self.phase = "train"
@@ -54,6 +65,13 @@ class DataLossMeter:
         """The meter installed on `model`, or None."""
         return getattr(vars(model).get("compute_loss"), _METER, None)
 
+    def suits(self, model, penalty, batches):
+        """Whether it can be installed again on `model`, with these settings."""
+        if self.model is not model or self.settings != (penalty, bool(batches)):
+            return False
+        # Layers may have been frozen or freed since.
+        return self._by_layer is None or self._by_layer.suits(model)
+
     def belongs_to(self, fit):
         """Whether it was installed by a callback of this `fit`."""
         return self._fit is not None and self._fit.same_as(fit)
@@ -61,7 +79,7 @@ class DataLossMeter:
     def install(self, fit):
         """Attach the metrics, until `restore` or until this `fit` is left."""
         model = self.model
-        _refuse_taken_names(model, self.metrics)
+        refuse_taken(model, self.metrics)
         recording = self._recording(model.compute_loss)
         self._fit = fit
         self._before = {
@@ -71,7 +89,7 @@ class DataLossMeter:
             metric.reset_state()
         # Straight into the list: neither saving nor the lock of a built model looks
         # there, while resetting, logging and JAX's state do.
-        model._metrics.extend(self.metrics.values())
+        model._metrics.extend(self._all())
         model.compute_loss = recording
         for name in _STEPS:
             setattr(model, name, _distinct(getattr(model, name), self.restore))
@@ -91,7 +109,7 @@ class DataLossMeter:
             delattr(model, name)
         for name, value in self._before.items():
             setattr(model, name, value)
-        ours = set(map(id, self.metrics.values()))
+        ours = set(map(id, self._all()))
         model._metrics[:] = [m for m in model._metrics if id(m) not in ours]
         self._swap_out()
 
@@ -105,6 +123,28 @@ class DataLossMeter:
             else None
             for name, metric in self.metrics.items()
         }
+
+    def begin_epoch(self):
+        """Start an epoch of training."""
+        self.phase = "train"
+        self.reset()
+        for metric in self._silent.values():
+            metric.restart()
+
+    def layers(self):
+        """The present mean penalty of every layer, or None if it is unknown."""
+        if self._by_layer is None:
+            return None
+        means = self._silent[LAYERS].means()
+        return None if means is None else self._by_layer.named(means)
+
+    def last_batch(self):
+        """The data loss and the penalty of the last batch, or None if unknown."""
+        metric = self._silent.get(BATCH)
+        return metric and metric.means()
+
+    def _all(self):
+        return [*self.metrics.values(), *self._silent.values()]
 
     def reset(self):
         """Start anew, where the model's `metrics` hide ours from Keras' own reset."""
@@ -122,14 +162,26 @@ class DataLossMeter:
                 self.why_not = parts
                 return total
             training = kwargs.get("training")
-            self.seen.add(self.phase if training is None else _PHASES[bool(training)])
+            phase = self.phase if training is None else _PHASES[bool(training)]
+            self.seen.add(phase)
             weight = _batch_size(args, kwargs)
             for name, metric in self.metrics.items():
                 metric.update_state(parts[name], sample_weight=weight)
+            if phase == "train":
+                self._update_silent(parts, weight)
             return total
 
         setattr(compute_loss, _METER, self)
         return compute_loss
+
+    def _update_silent(self, parts, weight):
+        if self._by_layer is not None:
+            sums = self._by_layer.sums(parts["terms"])
+            if sums is not None:
+                self._silent[LAYERS].update_state(sums, weight)
+        if BATCH in self._silent:
+            both = [parts[name] for name in NAMES]
+            self._silent[BATCH].update_state(both, weight)
 
     def _healing(self, name, original):
         """`make_…_function`, which first of all undoes what a crashed fit left.
@@ -200,24 +252,3 @@ def _batch_size(args, kwargs):
     others = (*args[1:3], kwargs.get("y"), kwargs.get("y_pred"))
     first = next(leaf for leaf in keras.tree.flatten((x, others)) if leaf is not None)
     return ops.shape(first)[0]
-
-
-def _refuse_taken_names(model, wanted):
-    """A metric of the user's with one of our names would be overwritten in the logs."""
-    taken = set()
-    for metric in model.metrics:
-        taken.add(metric.name)
-        taken.update(one.name for one in getattr(metric, "metrics", ()))
-        # Compiled metrics have no names yet before TensorFlow's first step.
-        for given in keras.tree.flatten(getattr(metric, "_user_metrics", None)):
-            name = given if isinstance(given, str) else getattr(given, "name", None)
-            taken.add(name or getattr(given, "__name__", None))
-    outputs = getattr(model, "output_names", None) or ()
-    if len(outputs) > 1:
-        taken.update(f"{output}_loss" for output in outputs)
-    for name in (*wanted, *RESERVED):
-        if name in taken:
-            raise ValueError(
-                f"The model already reports something named {name!r}, under which "
-                "LearningCurve records something else. Rename the metric or output."
-            )

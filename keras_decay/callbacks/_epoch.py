@@ -3,6 +3,7 @@
 import time
 
 from keras_decay.callbacks import _record
+from keras_decay.callbacks._reevaluation import PREFIX
 
 NOT_CALLED = "the model's own train_step or test_step does not call compute_loss"
 HIDDEN = (
@@ -16,21 +17,31 @@ class Epoch:
 
     Args:
         meter: The `DataLossMeter` on the model.
+        batches: The `Batches` that are to be kept, or None.
+        reevaluation: The `Reevaluation` of the training data, or None.
     """
 
-    def __init__(self, meter):
+    def __init__(self, meter, batches=None, reevaluation=None):
         self._meter = meter
-        self._training = self._validation = None
+        self._batches = batches
+        self._reevaluation = reevaluation
+        self._training = self._validation = self._layers = None
+        if batches is not None:
+            batches.begin()
         self._began = time.perf_counter()
-        meter.phase = "train"
-        meter.reset()
+        meter.begin_epoch()
 
     def begin_test(self):
         """Training is over; the same metrics are about to be used for validation."""
-        if self._training is None:
-            self._training = self._meter.results()
+        self._end_training()
         self._meter.phase = "test"
         self._meter.reset()
+
+    def keep_batch(self, model):
+        """A batch of training that is to be kept is over."""
+        loss = self._meter.last_batch()
+        if loss is not None:
+            self._batches.keep(_record.steps_made(model), loss)
 
     def end_test(self):
         """Validation is over."""
@@ -39,20 +50,46 @@ class Epoch:
 
     def row(self, number, model, logs):
         """The row of the epoch with this number."""
-        if self._training is None:
-            self._training = self._meter.results()
+        self._end_training()
+        seconds = time.perf_counter() - self._began
         row = {"epoch": number, "step": _record.steps_made(model)}
         row.update({key: _record.plain(value) for key, value in logs.items()})
         losses = self._losses("", "train", self._training, logs)
         if self._validation is not None or any(key.startswith("val_") for key in logs):
             losses |= self._losses("val_", "test", self._validation or {}, logs)
+        if self._reevaluation is not None:
+            row.update(self._reevaluated(model))
         row.update(losses)
         if None in losses.values():
             row["data_loss_note"] = self._note()
         # Callbacks that change the rate at the end of an epoch log the one before.
         row.setdefault("learning_rate", _record.learning_rate(model))
-        row["seconds"] = time.perf_counter() - self._began
+        row.update(_record.decay(model, row["learning_rate"]))
+        row["seconds"] = seconds
+        if self._layers is not None:
+            row["penalties"] = self._layers
+        if self._batches is not None:
+            row["batches"] = self._batches.columns()
         return row
+
+    def _end_training(self):
+        """Read the metrics before validation uses them."""
+        if self._training is None:
+            self._training = self._meter.results()
+            self._layers = self._meter.layers()
+
+    def _reevaluated(self, model):
+        """The training data's own losses and metrics, as validation measures them."""
+        self._meter.phase = "test"
+        self._meter.reset()
+        logs = self._reevaluation(model)
+        values = {key: _record.plain(value) for key, value in logs.items()}
+        if "test" not in self._meter.seen:
+            values.update(dict.fromkeys(self._meter.metrics))
+        elif not set(self._meter.metrics) <= set(logs):
+            values.update(self._meter.results())
+        self._meter.phase = "train"
+        return {PREFIX + key: value for key, value in values.items()}
 
     def _losses(self, prefix, phase, results, logs):
         """What was measured. Keras' logs come first where they have it.

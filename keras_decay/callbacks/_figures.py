@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_decay import _validation
 from keras_decay.callbacks import _throttle
-from keras_decay.curves import _drawing
+from keras_decay.curves import _drawing, _rows
 
 FORMATS = (".png", ".svg", ".pdf")
 # Drawing takes at most this share of the time of training.
@@ -38,6 +38,11 @@ class Figures:
         for path in self.paths:
             check_writable("figure", path)
         self._throttle.start()
+
+    def clear(self):
+        """Remove what a killed training has left of a figure half drawn."""
+        for path in self.paths:
+            _rows.remove_leftovers(path)
 
     def epoch(self, rows):
         """Draw, if it is time to and there is time for it."""

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import keras
 
-from keras_decay import _validation
+from keras_decay import _backend, _validation
 from keras_decay.callbacks import _figures, _history_file, _record
+from keras_decay.callbacks._batches import Batches
 from keras_decay.callbacks._data_loss import DataLossMeter
 from keras_decay.callbacks._epoch import Epoch
-from keras_decay.callbacks._running_fit import RunningFit
+from keras_decay.callbacks._lock import FileLock
+from keras_decay.callbacks._reevaluation import Reevaluation
+from keras_decay.callbacks._running_fit import RunningFit, arguments_of_fit
+from keras_decay.callbacks._tensorboard import TensorBoard
 from keras_decay.curves import _diagnosis, _drawing, _rows, _table
 
 
@@ -35,12 +39,29 @@ class LearningCurve(keras.callbacks.Callback):
     - `data_loss`, `val_data_loss`, `penalty`, `val_penalty`; None if the model does not
       tell, and then `data_loss_note` says why;
     - `learning_rate`, `seconds` that the epoch took with its validation;
-    - `norms`, with `track_norms=True`: the L2 norm of every trainable weight by path.
+    - `decay`, where the optimizer is a `DecoupledWeightDecay`: c_t λ_t, what decay
+      takes of a weight in a step; with rules, a dict by argument;
+    - `penalties`, with `track_penalty="layers"`: the training's penalty by layer, the
+      mean over the epoch's batches, and under `other` what Keras does not tell the
+      layer of, activity regularizers and `add_loss`;
+    - `norms` and `zeros`, with `track_norms=True`: the L2 norm of every trainable
+      weight, and the share of its entries that are exactly 0, by path;
+    - `batches`, with `track_batches`: single batches of the epoch, evenly spaced, as
+      lists `step`, `data_loss` and `penalty`;
+    - `train_loss`, `train_data_loss` and so on, with `reevaluate=True`: the training
+      data evaluated like validation, at the epoch's end and with dropout off;
+    - `restart`, True in the first row of a `fit` that goes on with a curve.
 
     The file at `path` holds one row per line in JSON. NaN and infinity are written as
-    `NaN` and `Infinity`, as Python's json does. If training is started again with a
-    model restored from an earlier step, the rows beyond that step are dropped and the
-    curve goes on from there. With `BackupAndRestore`, list it after the curve.
+    `NaN` and `Infinity`, as Python's json does. A row is one write at the end of its
+    epoch, so that a process killed at any moment loses the running epoch alone. If
+    training is started again with a model restored from an earlier step, the rows
+    beyond that step are dropped and the curve goes on from there. With
+    `BackupAndRestore`, list it after the curve. Under a new optimizer, whose steps
+    count from 0, `fit(initial_epoch=...)` says where the curve goes on.
+
+    One training writes the file: a second one at the same time is refused. The lock
+    ends with its process. Where several processes train one model, the first writes.
 
     Without a `path` the same rules hold in memory: a second `fit` goes on, a fresh
     model starts new rows.
@@ -54,8 +75,20 @@ class LearningCurve(keras.callbacks.Callback):
             of training; or None.
         every: Draw the figure every so many epochs too, an integer of at least 1, as
             far as drawing takes at most 2 % of the time; None for the end only.
-        track_penalty: Whether to record `penalty`.
-        track_norms: Whether to record `norms`.
+        track_penalty: Whether to record `penalty`; `"layers"` for `penalties` too.
+        track_norms: Whether to record `norms` and `zeros`.
+        track_batches: How many batches of every epoch to record, an integer of at
+            least 1; None for none. Keras then waits for every batch.
+        reevaluate: Whether to evaluate the training data after every epoch. It takes
+            as long as validation on as many rows. `class_weight` does not count, as it
+            does not in validation. Data that cannot be gone through twice, such as
+            generators, are refused; data without an end need `steps_per_epoch`, and
+            its batches are the first that come.
+        tensorboard: A folder for TensorBoard, or None. Every number of a row is written
+            with its epoch as the step, training to `train/`, validation under the same
+            names to `validation/` and what was evaluated again to `reevaluated/`; what
+            a restart supersedes is hidden. Needs the package tensorboard, on any
+            backend, and no TensorFlow.
         overwrite: Whether a fresh model may replace the curve in an existing file.
 
     Attributes:
@@ -65,7 +98,8 @@ class LearningCurve(keras.callbacks.Callback):
         TypeError, ValueError: If an argument is not of its kind.
         ValueError: Before the first step of training: if a fresh model meets a file
             with rows in it, if the file is no curve, if a metric of the model has one
-            of our names, or if BackupAndRestore comes first.
+            of our names, if BackupAndRestore comes first, or if another training is
+            writing the file.
         OSError: Before the first step, if a file cannot be written.
 
     Example:
@@ -85,20 +119,36 @@ class LearningCurve(keras.callbacks.Callback):
         every=None,
         track_penalty=True,
         track_norms=False,
+        track_batches=None,
+        reevaluate=False,
+        tensorboard=None,
         overwrite=False,
     ):
         super().__init__()
         if path is not None and not isinstance(path, (str, os.PathLike)):
             raise TypeError(_validation.received("path", path, "a path or None"))
         self.path = None if path is None else Path(path)
-        self.track_penalty = _validation.boolean("track_penalty", track_penalty)
+        self.track_penalty = _penalty(track_penalty)
         self.track_norms = _validation.boolean("track_norms", track_norms)
+        self.track_batches = track_batches
+        self._batches = None
+        if track_batches is not None:
+            limit = _validation.integer("track_batches", track_batches, minimum=1)
+            self._batches = Batches(limit)
+            # Not a method: Keras waits for every batch where a callback has one.
+            self.on_train_batch_end = self._end_batch
+        self.reevaluate = _validation.boolean("reevaluate", reevaluate)
         self.overwrite = _validation.boolean("overwrite", overwrite)
         self.rows = []
         self._figures = _figures.Figures(figure, every)
+        self._tensorboard = TensorBoard(tensorboard)
         self._meter = None
         self._fit = None
         self._epoch = None
+        self._reevaluation = None
+        self._lock = None
+        self._writes = True
+        self._restarted = False
 
     @classmethod
     def load(cls, path):
@@ -133,7 +183,7 @@ class LearningCurve(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Called by Keras: refuse now what would go wrong later."""
-        if self.params.get("steps") == 0:
+        if (self.params or {}).get("steps") == 0:
             raise ValueError(
                 "The training data must have at least one row. Received: no batch in "
                 "an epoch, so that there is nothing to train on."
@@ -142,10 +192,15 @@ class LearningCurve(keras.callbacks.Callback):
         error = _record.order_error(fit.callbacks, self)
         if error is not None:
             raise ValueError(error)
-        if self.path is not None:
-            _figures.check_writable("path", self.path)
-        self._figures.start()
-        self._fit, self._epoch = fit, None
+        self._fit, self._epoch = None, None
+        if self.reevaluate:
+            self._reevaluation = Reevaluation(arguments_of_fit())
+        self._writes = _backend.current().is_chief(self.model)
+        if self._writes:
+            self._figures.start()
+            self._tensorboard.check()
+            self._open(fit)
+        self._fit = fit
 
     def on_epoch_begin(self, epoch, logs=None):
         """Called by Keras."""
@@ -154,8 +209,14 @@ class LearningCurve(keras.callbacks.Callback):
         if self._epoch is None:
             # Not before every other callback had its `on_train_begin`: one of them
             # may have restored the model.
-            self._begin()
-        self._epoch = Epoch(self._meter)
+            self._begin(epoch)
+        self._epoch = Epoch(self._meter, self._batches, self._reevaluation)
+
+    def _end_batch(self, batch, logs=None):
+        epoch = None if self._fit is None else self._epoch
+        if epoch is not None and self._batches and self._batches.wants_next():
+            # Only now: on JAX the attribute `model` fetches the state of training.
+            epoch.keep_batch(self.model)
 
     def on_test_begin(self, logs=None):
         """Called by Keras."""
@@ -171,26 +232,37 @@ class LearningCurve(keras.callbacks.Callback):
         """Called by Keras: record the row of the epoch."""
         if self._fit is None or self._epoch is None:
             return
-        number = self.rows[-1]["epoch"] + 1 if self.rows else epoch
-        row = self._epoch.row(number, self.model, logs or {})
+        row = self._epoch.row(self._number(epoch), self.model, logs or {})
+        if self._restarted:
+            row["restart"] = True
+            self._restarted = False
         if self.track_norms:
-            row["norms"] = _record.weight_norms(self.model)
-        self.rows.append(row)
-        if self.path is not None:
+            row.update(_record.weights(self.model))
+        if self.path is not None and self._writes:
             _rows.append(self.path, row)
-        self._figures.epoch(self.rows)
+        self.rows.append(row)
+        if self._writes:
+            self._tensorboard.write(row)
+            self._figures.epoch(self.rows)
 
     def on_train_end(self, logs=None):
         """Called by Keras: leave the model as it was, and draw."""
         if self._fit is None:
             return
-        self._fit = None
+        self._fit = self._reevaluation = None
         if self._meter is not None:
             self._meter.restore()
-        self._figures.finish(self.rows)
+        if self._lock is not None:
+            self._lock.release()
+        if self._writes:
+            self._tensorboard.stop()
+            self._figures.finish(self.rows)
 
     def to_dataframe(self):
-        """The rows as a pandas data frame, one column per key; norms one per weight.
+        """The rows as a pandas data frame, one column per key.
+
+        What a row has by layer or weight is a column for each, `norms/dense/kernel`;
+        `batches` are left out.
 
         Returns:
             A `pandas.DataFrame`.
@@ -199,6 +271,22 @@ class LearningCurve(keras.callbacks.Callback):
             ImportError: If pandas is not installed.
         """
         return _table.dataframe(self.rows)
+
+    def to_csv(self, path):
+        """Write the rows as comma-separated values, with the columns of the data frame.
+
+        Every line has a cell for every column; it is empty where a row has no value.
+
+        Args:
+            path: Path of the file. It is written at once: a reader never sees half.
+
+        Example:
+
+        ```python
+        kd.LearningCurve.load("run.jsonl").to_csv("run.csv")
+        ```
+        """
+        _table.write_csv(self.rows, path)
 
     def plot(self, ax=None, metric="loss", smooth=0, log=False):
         """Draw the curve: training, validation, the best epoch and the verdict.
@@ -237,26 +325,66 @@ class LearningCurve(keras.callbacks.Callback):
         """
         return _diagnosis.diagnose(self.rows)
 
-    def _begin(self):
+    def _open(self, fit):
+        """Make sure that the file can be written, and that nobody else writes it."""
+        if self._lock is not None:
+            self._lock.release()
+        if self.path is None:
+            return
+        _figures.check_writable("path", self.path)
+        self._lock = FileLock(self.path, fit.is_running)
+        self._lock.acquire()
+        fit.when_left(self._lock.release)
+        if self._lock.was_killed:
+            self._figures.clear()
+
+    def _begin(self, epoch):
         model = self.model
-        step = _record.steps_made(model)
-        rows = _history_file.resume(self.path, self.rows, step, self.overwrite)
+        rows = _history_file.resume(
+            self.path if self._writes else None,
+            self.rows,
+            _record.steps_made(model),
+            epoch=epoch,
+            overwrite=self.overwrite,
+            was_killed=self._lock is not None and self._lock.was_killed,
+        )
         self._meter = self._install(model)
-        self.rows = rows
+        self.rows, self._restarted = rows, bool(rows)
+        self._tensorboard.start(self._number(epoch))
+
+    def _number(self, epoch):
+        """The number of the epoch that follows on the rows, Keras' own being `epoch`.
+
+        Keras counts the epochs of every `fit` from 0, unless it is told otherwise.
+        """
+        return max(epoch, self.rows[-1]["epoch"] + 1) if self.rows else epoch
 
     def _install(self, model):
+        settings = (self.track_penalty, self.track_batches is not None)
         present = DataLossMeter.on(model)
         if present is not None and present.belongs_to(self._fit):
             # A second LearningCurve in the same fit: both listen to one meter.
-            if ("penalty" in present.metrics) != self.track_penalty:
+            if not present.suits(model, *settings):
                 raise ValueError(
-                    "Two LearningCurves in one `fit` must agree on `track_penalty`."
+                    "Two LearningCurves in one `fit` must agree on `track_penalty`, "
+                    "and on whether there is a `track_batches`."
                 )
             return present
         if present is not None:
             present.restore()
         meter = self._meter
-        if meter is None or meter.model is not model:
-            meter = DataLossMeter(model, self.track_penalty)
+        if meter is None or not meter.suits(model, *settings):
+            meter = DataLossMeter(model, *settings)
         meter.install(self._fit)
         return meter
+
+
+def _penalty(value):
+    """`track_penalty`, checked."""
+    if isinstance(value, str) and value == "layers":
+        return value
+    try:
+        return _validation.boolean("track_penalty", value)
+    except TypeError:
+        must = 'True, False or "layers"'
+        raise TypeError(_validation.received("track_penalty", value, must)) from None

@@ -22,7 +22,8 @@ def splitter(model, original):
 
     Returns:
         A function with the arguments of `compute_loss`. It returns the loss, and a
-        dict with its `data_loss` and `penalty`, or the reason why there is none.
+        dict with its `data_loss`, its `penalty` and the `terms` of the latter, a list
+        in the order of `model.losses`; or the reason why there is none.
     """
     if original == keras.Model.compute_loss.__get__(model):
         return _keras_parts(model)
@@ -89,9 +90,11 @@ class _Listener:
         # tf.distribute divides every replica's loss by their number.
         strategy = getattr(self._model, "distribute_strategy", None)
         replicas = getattr(strategy, "num_replicas_in_sync", 1)
+        penalties = [ops.stop_gradient(term) * replicas for term in self._penalties]
         return {
             "data_loss": _sum(self._data) * replicas,
-            "penalty": _sum(self._penalties) * replicas,
+            "penalty": _sum(penalties),
+            "terms": penalties,
         }
 
 
@@ -106,7 +109,8 @@ def _difference(model, original):
             return total, UNKNOWN
         penalty = _sum(penalties)
         data = ops.subtract(ops.stop_gradient(total), penalty)
-        return total, {"data_loss": data, "penalty": penalty}
+        terms = [ops.stop_gradient(term) for term in penalties]
+        return total, {"data_loss": data, "penalty": penalty, "terms": terms}
 
     return compute_loss
 

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_decay.optimizers._effective import effective_decay
+
 
 def plain(value):
     """A value from Keras' logs as a float; a vector as nested lists of floats."""
@@ -30,20 +32,43 @@ def learning_rate(model):
         return None
 
 
-def weight_norms(model):
-    """The L2 norm of every trainable weight, by its path."""
-    norms = {}
+def decay(model, rate):
+    """What decay takes of a weight in a step now: c_t λ_t, see `effective_decay`.
+
+    Returns:
+        A dict to be added to a row: `decay`, a float, or a dict of floats where the
+        optimizer has rules; empty where there is no `DecoupledWeightDecay`.
+    """
+    found = effective_decay(getattr(model, "optimizer", None), rate)
+    if list(found) == ["weight_decay"]:
+        return {"decay": found["weight_decay"]}
+    return {"decay": found} if found else {}
+
+
+def weights(model):
+    """The L2 norm of every trainable weight and the share of exact zeros in it.
+
+    Returns:
+        A dict to be added to a row, `norms` and `zeros`, each by the weight's path.
+    """
+    paths: dict[str, None] = {}
+    numbers = []
     for weight in model.trainable_variables:
         # In float32: the squares of float16 weights soon overflow.
         value = ops.cast(ops.convert_to_tensor(weight), "float32")
         path, count = weight.path, 1
-        while path in norms:
+        while path in paths:
             count += 1
             path = f"{weight.path}#{count}"
-        norms[path] = ops.sqrt(ops.sum(ops.square(value)))
+        paths[path] = None
+        numbers.append(ops.sqrt(ops.sum(ops.square(value))))
+        numbers.append(ops.mean(ops.cast(ops.equal(value, 0), "float32")))
     # One transfer from the device for all of them.
-    values = ops.convert_to_numpy(ops.stack(list(norms.values()))) if norms else ()
-    return {path: float(norm) for path, norm in zip(norms, values, strict=True)}
+    values = ops.convert_to_numpy(ops.stack(numbers)).tolist() if numbers else []
+    return {
+        "norms": dict(zip(paths, values[::2], strict=True)),
+        "zeros": dict(zip(paths, values[1::2], strict=True)),
+    }
 
 
 def order_error(callbacks, curve):

@@ -69,15 +69,25 @@ _HOOKS = [
 ]
 
 
+def arguments_of_fit():
+    """The local variables of the `fit` that calls a callback's `on_train_begin`."""
+    _, frame = _caller()
+    known = frame is not None and frame.f_code.co_name == "fit"
+    return dict(frame.f_locals) if known else {}
+
+
 def _guarded(callback_list, name, function):
     """The list's method `name`, which calls `function()` if an exception leaves it.
 
     The list is referred to weakly, or it would keep itself alive.
     """
+    own = vars(callback_list()).get(name)
     method = getattr(type(callback_list()), name)
 
     def call(*args, **kwargs):
         try:
+            if own is not None:  # guarded already, for somebody else
+                return own(*args, **kwargs)
             return method(callback_list(), *args, **kwargs)
         except BaseException:
             function()

@@ -4,10 +4,17 @@ NaN and infinity are written as `NaN` and `Infinity`, which Python's json reads 
 stricter readers of JSON may refuse them.
 """
 
+import contextlib
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
+
+# What a line may hold after a power cut: the file has grown, the text is lost.
+_NOTHING = b"\0 \t\r"
+# How every row that we write begins.
+_START = b'{"epoch": '
 
 
 def read(path):
@@ -39,11 +46,13 @@ def read(path):
         row = _row(line)
         if row is not None:
             rows.append(row)
-        elif number == len(lines) and rows:
+        elif number == len(lines) and (rows or not line.strip(_NOTHING)):
             return rows, True
-        elif line.strip():
+        elif line.strip(_NOTHING):
             raise _not_a_curve(path, number, line)
-    if torn.strip() and not rows and not torn.lstrip().startswith(b"{"):
+    started = torn.strip(_NOTHING)
+    # All that a crash can have left of the first row of all.
+    if started and not rows and started[: len(_START)] != _START[: len(started)]:
         raise _not_a_curve(path, len(lines) + 1, torn)
     last = _row(torn)
     if last is not None:
@@ -52,7 +61,7 @@ def read(path):
 
 
 def append(path, row):
-    """Add `row` to the file at `path`, with one write that goes straight to disk."""
+    """Add `row` to the file at `path` with one write, handed to the system at once."""
     line = _line(row)
     # Unbuffered: a buffer may cut a long line into several writes.
     with open(path, "ab", buffering=0) as file:
@@ -65,10 +74,16 @@ def append(path, row):
 
 
 def rewrite(path, rows):
-    """Replace the file at `path` by one with these rows, all at once."""
+    """Replace the file at `path` by one with these rows, all at once.
+
+    A curve has one writer, so the temporary file always has the same name: what a
+    crash leaves of it is used up by the next start.
+    """
     # Through a link to the file itself; the link stays.
     path = Path(os.path.realpath(path))
-    replace(path, lambda file: file.write(b"".join(map(_line, rows))))
+    temporary = path.with_name(f".{path.name}.new")
+    with _taking_the_place_of(path, temporary):
+        temporary.write_bytes(b"".join(map(_line, rows)))
 
 
 def replace(path, write):
@@ -77,14 +92,33 @@ def replace(path, write):
     handle, temporary = tempfile.mkstemp(
         dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
     )
+    with _taking_the_place_of(path, temporary), open(handle, "wb") as file:
+        write(file)
+
+
+def remove_leftovers(path):
+    """Remove what killed processes have left of `replace(path, ...)`."""
+    path = Path(path)
+    # mkstemp's names, and no other file's whose name begins alike.
+    pattern = re.compile(
+        re.escape(f".{path.stem}-") + r"\w{8}" + re.escape(path.suffix)
+    )
+    for other in path.parent.iterdir():
+        if pattern.fullmatch(other.name):
+            other.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _taking_the_place_of(path, temporary):
+    """Rename `temporary` to `path` at the end, or remove it after an exception."""
     try:
-        with open(handle, "wb") as file:
-            write(file)
+        yield
         # mkstemp lets nobody else read; a new file would follow the umask.
         os.chmod(temporary, _mode(path))
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
 
 

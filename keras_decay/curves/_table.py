@@ -1,14 +1,44 @@
-"""Rows as a table."""
+"""Rows as a table: as many cells in every row, one value in every cell."""
+
+import csv
+import io
 
 from keras_decay._frames import data_frame
+from keras_decay.curves import _rows
+
+# What is recorded in a dict of numbers becomes a column for each of its keys.
+NESTED = ("decay", "penalties", "norms", "zeros")
+# What has no place in a table with one row per epoch.
+LEFT_OUT = ("batches",)
 
 
 def dataframe(rows):
-    """The rows as a pandas data frame, norms in one column per weight."""
-    return data_frame([_flat(row) for row in rows])
+    """The rows as a pandas data frame, one column for each key that any of them has."""
+    return data_frame(*_table(rows))
+
+
+def write_csv(rows, path):
+    """Write the rows as comma-separated values; a cell without a value is empty."""
+    flat, columns = _table(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat)
+    content = text.getvalue().encode()
+    _rows.replace(path, lambda file: file.write(content))
+
+
+def _table(rows):
+    """The rows without nesting, and the names of all columns as they first appear."""
+    flat = [_flat(row) for row in rows]
+    return flat, list(dict.fromkeys(key for row in flat for key in row))
 
 
 def _flat(row):
-    norms = row.get("norms") or {}
-    flat = {key: value for key, value in row.items() if key != "norms"}
-    return flat | {f"norms/{path}": norm for path, norm in norms.items()}
+    flat = {}
+    for key, value in row.items():
+        if key in NESTED and isinstance(value, dict):
+            flat.update({f"{key}/{name}": one for name, one in value.items()})
+        elif key not in LEFT_OUT:
+            flat[key] = value
+    return flat

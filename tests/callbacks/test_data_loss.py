@@ -363,7 +363,7 @@ with strategy.scope():
     model.compile("sgd", "mse", metrics=["mse"])
 x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 y = x.sum(1, keepdims=True)
-curve = LearningCurve()
+curve = LearningCurve(track_penalty="layers", track_batches=4, reevaluate=True)
 model.fit(x, y, batch_size=16, epochs=2, validation_data=(x, y), verbose=0,
           callbacks=[curve])
 for row in curve.rows:
@@ -371,5 +371,11 @@ for row in curve.rows:
     np.testing.assert_allclose(row["val_data_loss"], row["val_mse"], rtol=1e-5)
     np.testing.assert_allclose(
         row["data_loss"] + row["penalty"], row["loss"], rtol=1e-5)
+    np.testing.assert_allclose(
+        sum(row["penalties"].values()), row["penalty"], rtol=1e-5)
+    np.testing.assert_allclose(
+        np.mean(row["batches"]["data_loss"]), row["mse"], rtol=1e-5)
+    np.testing.assert_allclose(row["train_mse"], row["val_mse"], rtol=1e-5)
+    np.testing.assert_allclose(row["train_data_loss"], row["val_mse"], rtol=1e-5)
 """
     )

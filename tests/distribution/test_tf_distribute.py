@@ -67,13 +67,19 @@ def free_addresses(count):
         return [f"127.0.0.1:{opened.getsockname()[1]}" for opened in sockets]
 
 
-def test_multi_worker_mirrored_strategy():
+def test_multi_worker_mirrored_strategy(tmp_path):
+    path = tmp_path / "run.jsonl"
     cluster = {"worker": free_addresses(2)}
     workers = [
         {"cluster": cluster, "task": {"type": "worker", "index": index}}
         for index in range(2)
     ]
-    processes = [start("multi_worker.py", TF_CONFIG=json.dumps(w)) for w in workers]
+    processes = [
+        start("multi_worker.py", path, TF_CONFIG=json.dumps(w)) for w in workers
+    ]
     for found in finish(*processes):
         check(found["differences"], found["effect"])
         assert found["replicas"] == 2
+        assert found["rows"] == 2
+    # The chief has written, and nobody else.
+    assert len(path.read_text().splitlines()) == 2

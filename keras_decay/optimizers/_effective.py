@@ -1,0 +1,34 @@
+"""The decay that an optimizer applies at present, as plain numbers."""
+
+import numpy as np
+from keras import ops
+
+from keras_decay.optimizers._couplings import COUPLINGS, NEED_BASE
+from keras_decay.optimizers._decoupled import DecoupledWeightDecay
+
+
+def effective_decay(optimizer, learning_rate):
+    """c_t λ_t, the fraction of a weight that decay takes away in the present step.
+
+    Args:
+        optimizer: Any Keras optimizer; one within a `LossScaleOptimizer` is found.
+        learning_rate: η_t, a number, or None if it is unknown.
+
+    Returns:
+        A dict of floats by the argument that gave λ, `"weight_decay"` or
+        `"rules[i][1]"`; empty for other optimizers and where penalties act alone.
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if not isinstance(optimizer, DecoupledWeightDecay):
+        return {}
+    found = {}
+    for name, decay in optimizer._plan.named_decays():
+        needs_rate = decay.coupling != "independent"
+        if decay.strength is None or (needs_rate and learning_rate is None):
+            continue
+        rate = 0.0 if learning_rate is None else learning_rate
+        base = optimizer.base_learning_rate if decay.coupling in NEED_BASE else None
+        strength = decay.strength.at(optimizer.iterations)
+        factor = COUPLINGS[decay.coupling](rate, base)
+        found[name] = float(np.asarray(ops.convert_to_numpy(strength)) * factor)
+    return found
