@@ -125,7 +125,7 @@ def test_several_runs_are_a_mean_in_a_band(curves):
     assert mean.get_linestyle() == "-"
     box = ax.collections[1].get_paths()[0].get_extents()
     assert (box.ymin, box.ymax) == pytest.approx((values.min(), values.max()))
-    assert "Band: from the lowest to the highest" in texts(ax)
+    assert "band: lowest to highest" in texts(ax)
     colours = {line.get_color() for line in ax.lines}
     assert colours == set(_figure.COLOURS[:2])
 
@@ -159,7 +159,9 @@ def test_given_axes_are_used():
 
 
 def test_a_figure_shows_itself_in_a_notebook():
-    assert _drawing.draw(ROWS).figure._repr_png_().startswith(b"\x89PNG")
+    picture, size = _drawing.draw(ROWS).figure._repr_png_()
+    assert picture.startswith(b"\x89PNG")
+    assert size["width"] == 561
 
 
 def test_no_figure_is_left_open():
