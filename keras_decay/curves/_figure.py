@@ -1,6 +1,7 @@
 """The one place that makes figures. Imported only when something is drawn."""
 
 import io
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -53,15 +54,15 @@ def new_axes():
     return figure.add_subplot()
 
 
-def save(figure, path, file_format=None):
+def save(figure, path):
     """Write the figure to `path`, in the format that its extension names.
 
     It is written under a temporary name and renamed: a reader never sees half of it.
     """
-    extension = file_format or path.suffix[1:].lower()
+    extension = path.suffix[1:].lower()
     # Text stays text in an SVG, and the same curve gives the same file. In a PDF fonts
     # are embedded as publishers ask for, not as Type 3.
-    settings = {
+    settings: dict[Any, Any] = {
         "svg.fonttype": "none",
         "svg.hashsalt": "keras_decay",
         "pdf.fonttype": 42,

@@ -52,7 +52,8 @@ def arrange(ax, own, title, text, ends, note=None):
     if direct:
         _beside(ax, ends)
     if note is not None:
-        _note(ax, *note, above)
+        x, words, colour = note
+        _note(ax, x, words, colour, above)
 
 
 def _fit_margins(ax, text, beside):
