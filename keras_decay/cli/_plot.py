@@ -71,7 +71,8 @@ def run(options, check):
     from keras_decay.curves import _diagnosis, _drawing, _figure, plot_curves
 
     refuse_existing(options.figures, options.force)
-    groups, sentences = {}, []
+    groups: dict[str, list] = {}
+    sentences = []
     for name, path in named(options.curves):
         rows = rows_of(path)
         groups.setdefault(name, []).append(rows)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_decay import _validation
-from keras_decay.curves import _columns, _diagnosis, _smoothing
+from keras_decay.curves import _columns, _diagnosis, _looks, _smoothing
 
 # Keras' training values are averages over the epoch, validation is measured at its
 # end: in time the former lie half an epoch earlier. These are measured at the end too.
@@ -41,8 +41,8 @@ def draw(rows, ax=None, metric="loss", smooth=0, log=False):
     ax = _figure.new_axes() if own else ax
     earlier = 0.0 if column in AT_THE_END else 0.5
     parts = (
-        (train, earlier, _figure.TRAINING, _figure.DASHED, "training"),
-        (val, 0.0, _figure.VALIDATION, _figure.SOLID, "validation"),
+        (train, earlier, _looks.TRAINING, _looks.DASHED, "training"),
+        (val, 0.0, _looks.VALIDATION, _looks.SOLID, "validation"),
     )
     drawn = [_line(ax, smooth, *part) for part in parts if len(part[0])]
     label = label_of(column)
@@ -51,7 +51,7 @@ def draw(rows, ax=None, metric="loss", smooth=0, log=False):
     if metric == "loss":
         diagnosis = _diagnosis.diagnose(rows)
         sentence = sentence_of(diagnosis)
-        note = _mark_best(ax, diagnosis, _figure)
+        note = _mark_best(ax, diagnosis)
     ends = [end for end in drawn if end is not None]
     _layout.arrange(ax, own, capital(label), sentence, ends, note)
     return ax
@@ -133,7 +133,7 @@ def sentence_of(diagnosis):
     return f"{capital(str(diagnosis))}."
 
 
-def _mark_best(ax, diagnosis, figure):
+def _mark_best(ax, diagnosis):
     """A thin line at the best epoch, and a light ground where the model overfits.
 
     Returns:
@@ -145,8 +145,8 @@ def _mark_best(ax, diagnosis, figure):
     if diagnosis.onset_epoch is not None:
         left, right = ax.get_xlim()
         ax.axvspan(
-            diagnosis.onset_epoch, right, color=figure.VALIDATION, alpha=0.07, lw=0
+            diagnosis.onset_epoch, right, color=_looks.VALIDATION, alpha=0.07, lw=0
         )
         ax.set_xlim(left, right)
-    ax.axvline(epoch, color=figure.FAINT, linewidth=0.7, linestyle=(0, (1, 1.5)))
-    return epoch, f"best epoch {epoch}", figure.FAINT
+    ax.axvline(epoch, color=_looks.FAINT, linewidth=0.7, linestyle=(0, (1, 1.5)))
+    return epoch, f"best epoch {epoch}", _looks.FAINT

@@ -8,25 +8,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from keras_decay.curves import _rows
+from keras_decay.curves._looks import FAINT, INK
 
-# Made without pyplot, so that no figure is left open and no window or notebook is
-# touched. Okabe and Ito's colours, told apart with every kind of colour vision; their
-# yellow is left out, as a thin yellow line cannot be seen on white, and a grey added.
-COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-    "#8a8a8a",
-)
-# Curves are told apart in print without colour, too.
-SOLID, DASHED = "-", (0, (4, 1.6))
-STYLES = (SOLID, DASHED, (0, (1, 1.2)), (0, (5, 1.4, 1, 1.4)))
-TRAINING, VALIDATION = COLOURS[:2]
-INK, FAINT = "#222222", "#5f5f5f"
+# Figures are made without pyplot, so that none is left open and no window or notebook
+# is touched.
+
 # Inches: the column of a paper, so that the type has its size in print. In pixels it
 # is as large as a notebook shows figures.
 SIZE = (3.3, 2.5)
@@ -71,12 +57,6 @@ def save(figure, path):
         _rows.replace(
             path, lambda file: figure.savefig(file, format=extension, facecolor="white")
         )
-
-
-def colour_and_style(index):
-    """How the curve with this number is drawn; 32 of them differ."""
-    turn, place = divmod(index, len(COLOURS))
-    return COLOURS[place], STYLES[(place + turn) % len(STYLES)]
 
 
 def style(ax, x_label, y_label, log):

@@ -7,6 +7,7 @@ use what room there is.
 
 from typing import NamedTuple
 
+from keras_decay.curves import _places
 from keras_decay.curves._figure import FAINT, INK, SMALL, TEXT, TITLE
 
 PAD = 4.0
@@ -158,7 +159,7 @@ def _beside(ax, ends):
         ),
         key=lambda pair: pair[0],
     )
-    places = spread([place for place, _ in wanted], TEXT * LINE, height)
+    places = _places.spread([place for place, _ in wanted], TEXT * LINE, height)
     for place, (_, end) in zip(places, wanted, strict=True):
         ax.annotate(
             end.name,
@@ -172,45 +173,6 @@ def _beside(ax, ends):
             color=end.line.get_color(),
             annotation_clip=False,
         )
-
-
-def spread(wanted, distance, height):
-    """Places as near as may be to the `wanted` ones, at least `distance` apart.
-
-    Args:
-        wanted: Ascending numbers.
-        distance: The least distance between two places.
-        height: No place lies above it, nor below 0, as long as they fit in between.
-
-    Returns:
-        A list of as many ascending numbers.
-    """
-    groups: list[list[float]] = []  # each the sum of its members' centres, and count
-    for place in wanted:
-        groups.append([place, 1])
-        while len(groups) > 1 and _foot(groups[-1], distance, height) < _head(
-            groups[-2], distance, height
-        ):
-            total, count = groups.pop()
-            groups[-1][0] += total
-            groups[-1][1] += count
-    return [
-        _foot(group, distance, height) + (index + 0.5) * distance
-        for group in groups
-        for index in range(int(group[1]))
-    ]
-
-
-def _foot(group, distance, height):
-    """The lower edge of a group, which is as high as its members together."""
-    total, count = group
-    half = distance * count / 2
-    centre = max(min(total / count, height - half), half)
-    return centre - half
-
-
-def _head(group, distance, height):
-    return _foot(group, distance, height) + distance * group[1]
 
 
 def _legend(ax, own, ends):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_decay import _validation
-from keras_decay.curves import _columns, _drawing, _smoothing
+from keras_decay.curves import _columns, _drawing, _looks, _smoothing
 
 
 def plot_curves(curves, ax=None, *, metric="loss", smooth=0, log=False):
@@ -73,12 +73,12 @@ def plot_curves(curves, ax=None, *, metric="loss", smooth=0, log=False):
     shift = 0.0 if column in _drawing.AT_THE_END else 0.5
     ends, phases = [], set()
     for index, (name, group) in enumerate(runs.items()):
-        look = _figure.colour_and_style(index)
+        look = _looks.colour_and_style(index)
         train = _group(ax, group, column, shift, smooth, look, None)
         val = _group(ax, group, f"val_{column}", 0.0, smooth, look, name)
         end = val or train
         if end is not None:
-            ends.append(end._replace(name=name))
+            ends.append(_layout.End(end.x, end.y, name, end.line))
         phases |= {name for name, end in (("v", val), ("t", train)) if end is not None}
     label = _drawing.label_of(column)
     _figure.style(ax, "epoch", label, log)
