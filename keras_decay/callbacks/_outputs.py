@@ -1,5 +1,6 @@
 """What is made of a curve while it is recorded: figure files and a live display."""
 
+import contextlib
 import warnings
 
 from keras_decay.callbacks import _live, _throttle
@@ -53,7 +54,9 @@ class Outputs:
         try:
             function(*arguments)
         except Exception as error:
-            self._display = None
+            display, self._display = self._display, None
+            with contextlib.suppress(Exception):
+                display.abandon()
             warnings.warn(
                 f"The learning curve cannot be shown any more: {error!r}. It is "
                 "recorded all the same.",
