@@ -93,9 +93,7 @@ def long_run(epochs):
             f"{1e3 * np.median(part):10.2f} ms {memory.at(last):8.1f} MiB"
         )
     share = costs.sum() / whole
-    print(
-        f"share of the whole time: {100 * share:.1f} %, of which the display may take 1 %"
-    )
+    print(f"share of the whole time: {100 * share:.1f} %, the display may take 1")
     loaded = "matplotlib.pyplot" in sys.modules and not pyplot
     print(f"pyplot imported by it: {loaded}; open figures: {open_figures()}")
 

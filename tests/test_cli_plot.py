@@ -97,7 +97,8 @@ def test_a_figure_is_replaced_only_by_force(folder, capsys):
         (["a.jsonl", "-o", "x.svg", "-o", "x.svg"], 2, ["given twice"]),
         (["a.jsonl", "-o", "x.svg", "--metric", "f1"], 2, ["--metric", "acc", "'f1'"]),
         (["a.jsonl", "-o", "x.svg", "--smooth", "-1"], 2, ["--smooth", "at least 0"]),
-        (["bad.jsonl", "-o", "x.svg"], 1, ["Line 1", "bad.jsonl"]),
+        (["bad.jsonl", "-o", "x.svg"], 1, ["bad.jsonl", "no learning curve"]),
+        (["header.csv", "-o", "x.svg"], 1, ["no epochs yet"]),
         (["empty.jsonl", "-o", "x.svg"], 1, ["no epochs yet"]),
         (["a.jsonl", "-o", "a.jsonl/x.svg"], 1, ["cannot write"]),
     ],
@@ -106,6 +107,7 @@ def test_mistakes_are_one_sentence(arguments, code, words, folder, capsys):
     write(folder / "a.jsonl")
     (folder / "bad.jsonl").write_text("no curve\n")
     (folder / "empty.jsonl").write_text("")
+    (folder / "header.csv").write_text("epoch,loss\n")
     before = sorted(os.listdir(folder))
     found, sentence = refused(capsys, *arguments)
     assert found == code
@@ -132,20 +134,6 @@ def test_the_files_of_csv_logger_are_read(folder):
     for key in ("loss", "val_loss"):
         assert [row[key] for row in rows] == pytest.approx(history.history[key])
     assert run("run.csv", "-o", "csv.svg") == 0
-
-
-def test_odd_tables(folder):
-    path = folder / "run.csv"
-    path.write_text("epoch,loss,val_loss\n0,3,NA\n1,2,4\n0,1,3\n1,0.5,2\n2,0.2")
-    rows = _files.read(path)
-    # Counted on after a second fit; what is not there and what is torn is left out.
-    assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
-    assert "val_loss" not in rows[0] and rows[3]["val_loss"] == 2
-    path.write_text("epoch,loss\n0,3\n1,2\n2,9\n2,1\n3,0\n")
-    assert [row["loss"] for row in _files.read(path)] == [3, 2, 1, 0]
-    path.write_text("epoch,loss\n0,3\nmean,2\n2,9\n")
-    with pytest.raises(ValueError, match=r"Line 3 of .*run\.csv.*mean"):
-        _files.read(path)
 
 
 def test_it_starts_without_keras_and_pyplot(folder, run_python):

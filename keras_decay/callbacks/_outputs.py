@@ -2,6 +2,7 @@
 
 import contextlib
 import warnings
+from typing import Any
 
 from keras_decay.callbacks import _live, _throttle
 from keras_decay.callbacks._figures import Figures
@@ -20,7 +21,7 @@ class Outputs:
     def __init__(self, figure, every, live):
         self.figures = Figures(figure, every)
         self._choice = _live.check(live)
-        self._display = None
+        self._display: Any = None
 
     def start(self, fit):
         """Training begins, in this `RunningFit`."""
@@ -54,9 +55,9 @@ class Outputs:
         try:
             function(*arguments)
         except Exception as error:
-            display, self._display = self._display, None
             with contextlib.suppress(Exception):
-                display.abandon()
+                self._display.abandon()
+            self._display = None
             warnings.warn(
                 f"The learning curve cannot be shown any more: {error!r}. It is "
                 "recorded all the same.",

@@ -74,13 +74,13 @@ def _guarded(callback_list, name, function):
 
     The list is referred to weakly, or it would keep itself alive.
     """
+    own = vars(callback_list()).get(name)
     method = getattr(type(callback_list()), name)
-    guarded = vars(callback_list()).get(name)
 
     def call(*args, **kwargs):
         try:
-            if guarded is not None:
-                return guarded(*args, **kwargs)
+            if own is not None:  # guarded already, for somebody else
+                return own(*args, **kwargs)
             return method(callback_list(), *args, **kwargs)
         except BaseException:
             function()

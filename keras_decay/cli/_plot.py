@@ -153,19 +153,21 @@ def short(path, depth):
 
 def rows_of(path):
     """The rows in a file, or the reason why there are none."""
-    from keras_decay.curves import _files
+    from keras_decay.curves import _columns, _files
 
     if path.is_dir():
         raise UsageError(f"argument CURVE: {str(path)!r} is a folder")
     try:
-        rows = _files.read(path)
+        if path.stat().st_size == 0:
+            raise Failure(f"{str(path)!r} has no epochs yet: there is nothing to draw")
+        rows = _columns.as_rows(_files.read(path))
     except FileNotFoundError:
         message = f"argument CURVE: {str(path)!r} does not exist"
         raise UsageError(message) from None
     except OSError as error:
         message = f"cannot read {str(path)!r}: {error.strerror or error}"
         raise Failure(message) from error
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise Failure(str(error)) from error
     if not rows:
         raise Failure(f"{str(path)!r} has no epochs yet: there is nothing to draw")

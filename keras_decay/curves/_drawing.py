@@ -8,6 +8,8 @@ from keras_decay.curves import _columns, _diagnosis, _looks, _smoothing
 # Keras' training values are averages over the epoch, validation is measured at its
 # end: in time the former lie half an epoch earlier. These are measured at the end too.
 AT_THE_END = ("learning_rate", "seconds")
+# Before the name of what was evaluated again on the training data, at an epoch's end.
+REEVALUATED = "train_"
 WITHOUT_PENALTY = "loss without penalty"
 
 
@@ -30,7 +32,7 @@ def draw(rows, ax=None, metric="loss", smooth=0, log=False):
     smooth = _validation.integer("smooth", smooth, minimum=0)
     log = _validation.boolean("log", log)
     column = column_of(rows, metric)
-    train = _columns.series(rows, column)
+    train, earlier, words = training(rows, column)
     val = _columns.series(rows, f"val_{column}")
     if log:
         check_positive(train, val)
@@ -39,7 +41,6 @@ def draw(rows, ax=None, metric="loss", smooth=0, log=False):
 
     own = ax is None
     ax = _figure.new_axes() if own else ax
-    earlier = 0.0 if column in AT_THE_END else 0.5
     parts = (
         (train, earlier, _looks.TRAINING, _looks.DASHED, "training"),
         (val, 0.0, _looks.VALIDATION, _looks.SOLID, "validation"),
@@ -47,13 +48,15 @@ def draw(rows, ax=None, metric="loss", smooth=0, log=False):
     drawn = [_line(ax, smooth, *part) for part in parts if len(part[0])]
     label = label_of(column)
     _figure.style(ax, "epoch", label, log)
-    sentence, note = "", None
+    note = None
     if metric == "loss":
         diagnosis = _diagnosis.diagnose(rows)
-        sentence = sentence_of(diagnosis)
+        words = f"{sentence_of(diagnosis)} {words}"
         note = _mark_best(ax, diagnosis)
+    if _mark_restarts(ax, rows):
+        words += " ▲ Training was restarted."
     ends = [end for end in drawn if end is not None]
-    _layout.arrange(ax, own, capital(label), sentence, ends, note)
+    _layout.arrange(ax, own, capital(label), words, ends, note)
     return ax
 
 
@@ -118,6 +121,18 @@ def _line(ax, smooth, series, shift, colour, style, name):
     return _layout.End(x[finite[-1]], y[finite[-1]], name, line)
 
 
+def training(rows, column):
+    """How training is compared with validation.
+
+    Returns:
+        The series, by how many epochs it lies earlier, and what a reader must know.
+    """
+    again = _columns.series(rows, REEVALUATED + column)
+    if len(again):
+        return again, 0.0, "Training is evaluated at the epoch's end."
+    return _columns.series(rows, column), 0.0 if column in AT_THE_END else 0.5, ""
+
+
 def label_of(column):
     """The name of a column on an axis."""
     return WITHOUT_PENALTY if column == "data_loss" else column.replace("_", " ")
@@ -131,6 +146,20 @@ def capital(text):
 def sentence_of(diagnosis):
     """The verdict as a sentence that stands by itself."""
     return f"{capital(str(diagnosis))}."
+
+
+def _mark_restarts(ax, rows):
+    """A small mark on the axis where training went on after an interruption."""
+    epochs = [row["epoch"] - 0.5 for row in rows if row.get("restart")]
+    if epochs:
+        foot = [0.0] * len(epochs)
+        place = ax.get_xaxis_transform()
+        limits = ax.get_xlim()
+        ax.plot(
+            epochs, foot, "^", color=_looks.INK, ms=3, transform=place, clip_on=False
+        )
+        ax.set_xlim(limits)
+    return bool(epochs)
 
 
 def _mark_best(ax, diagnosis):

@@ -1,88 +1,102 @@
-"""The files that a curve can be read from: our own, and those of Keras' CSVLogger."""
+"""A curve from a file, whoever wrote it: JSON lines, a table of CSV, a dict in JSON."""
 
 import csv
+import json
 from pathlib import Path
 
 from keras_decay.curves import _rows
 
+_SEPARATORS = ",;\t|"
+
 
 def read(path):
-    """The rows in a file.
+    """What the file holds: rows, or a dict of lists.
 
     Args:
-        path: Path of a JSON-lines file of `LearningCurve`, or of a table with a header
-            and the column `epoch`, as `keras.callbacks.CSVLogger` writes it. A last
-            line that is torn is left out.
+        path: Path of a file of `LearningCurve`, of one written by `keras.callbacks.
+            CSVLogger` or as CSV by pandas, or of `history.history` dumped as JSON.
 
     Returns:
-        A list of dicts; empty if no epoch has been recorded yet.
+        A list of dicts, or a dict.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is neither; the message names the line.
+        ValueError: If it is none of these.
     """
     path = Path(path)
-    if not path.exists():
+    try:
+        text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    except FileNotFoundError:
         raise FileNotFoundError(
             f"There is no learning curve at {str(path)!r}: no such file."
+        ) from None
+    if text.lstrip()[:1] not in ("{", "["):
+        return _table(path, text)
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        whole = None
+    if isinstance(whole, list) or (isinstance(whole, dict) and _is_lists(whole)):
+        return whole
+    return _rows.read(path)[0]
+
+
+def _is_lists(columns):
+    return bool(columns) and all(isinstance(one, list) for one in columns.values())
+
+
+def _table(path, text):
+    """The rows of a table with a header. A torn last line is dropped."""
+    lines = text.replace("\0", "").splitlines()
+    header = lines[0] if lines else ""
+    separator = max(_SEPARATORS, key=header.count)
+    # CSVLogger puts the epoch first, and its separator may be anything.
+    if header.startswith("epoch") and header[5:6] and not header[5].isidentifier():
+        separator = header[5]
+    names, *records = csv.reader(lines, delimiter=separator) if lines else [[]]
+    if lines and not text.endswith("\n") and len(records) > 1:
+        records.pop()
+    if not any(name.removeprefix("val_") in _LOSSES for name in names):
+        raise ValueError(
+            f"{str(path)!r} is no learning curve: JSON lines or a table with a column "
+            f"'loss' was expected, found {header[:40]!r}. Is it another file?"
         )
-    text = path.read_bytes().decode("utf-8", errors="replace")
-    header, _, _ = text.partition("\n")
-    separator = next((s for s in ",;\t|" if s in header), ",")
-    columns = [name.strip() for name in header.split(separator)]
-    if header.lstrip().startswith("{") or "epoch" not in columns:
-        return _rows.read(path)[0]
-    return _table(path, text, separator)
-
-
-def _table(path, text, separator):
-    table = list(csv.reader(text.splitlines(), delimiter=separator))
-    columns = [name.strip() for name in table[0]]
-    rows: list[dict] = []
-    for number, cells in enumerate(table[1:], start=2):
-        if not cells or cells == table[0]:
+    rows = []
+    for number, record in enumerate(records, start=2):
+        if not record:
             continue
-        last = number == len(table) and not text.endswith("\n")
-        numbers = {
-            name: value
-            for name, cell in zip(columns, cells, strict=False)
-            if (value := _number(cell)) is not None
-        }
-        if len(cells) != len(columns) or "epoch" not in numbers:
-            if last or number == len(table):
-                break
+        if len(record) != len(names):
             raise ValueError(
-                f"Line {number} of {str(path)!r} is no row of a learning curve: "
-                f"{len(columns)} values were expected, with a number as the epoch, "
-                f"found {separator.join(cells)[:40]!r}."
+                f"Line {number} of {str(path)!r} has {len(record)} fields, and the "
+                f"header has {len(names)}."
             )
-        if not last:
-            # The last value of a line without its end may have lost digits.
-            rows.append(numbers)
-    return _in_order(rows)
+        cells = zip(names, map(_number, record), strict=True)
+        rows.append(
+            {name: value for name, value in cells if name and value is not None}
+        )
+    return _last_training(rows)
 
 
-def _in_order(rows):
-    """The rows with epochs that ascend.
-
-    A second `fit` begins at 0 again: its epochs are counted on. One that resumes begins
-    where it was stopped: its epochs replace those of the first.
-    """
-    ordered: list[dict] = []
-    offset = 0.0
-    for row in rows:
-        epoch = row["epoch"] + offset
-        if ordered and row["epoch"] == 0:
-            offset = ordered[-1]["epoch"] + 1
-            epoch = offset
-        while ordered and ordered[-1]["epoch"] >= epoch:
-            ordered.pop()
-        ordered.append({**row, "epoch": int(epoch)})
-    return ordered
+_LOSSES = ("loss", "data_loss")
 
 
 def _number(cell):
+    """A cell as a number, or None: CSVLogger writes NA for what is missing."""
     try:
         return float(cell)
     except ValueError:
-        return None  # NA, what a metric has not reported, or a list
+        return None
+
+
+def _last_training(rows):
+    """The rows without those that were done over again.
+
+    A logger that appends counts anew after a crash: what was recorded from that epoch
+    on is superseded.
+    """
+    kept: list[dict] = []
+    for row in rows:
+        while kept and "epoch" in row and kept[-1].get("epoch", -1) >= row["epoch"]:
+            kept.pop()
+        kept.append(row)
+    return kept

@@ -59,22 +59,22 @@ def plot_curves(curves, ax=None, *, metric="loss", smooth=0, log=False):
     if len(runs) == 1 and len(alone) == 1:
         return _drawing.draw(alone[0], ax, metric, smooth, log)
     column = _common_column(runs, metric)
+    everything = [rows for group in runs.values() for rows in group]
     if log:
-        every = [rows for group in runs.values() for rows in group]
         names = (column, f"val_{column}")
         _drawing.check_positive(
-            *(_columns.series(rows, name) for rows in every for name in names)
+            *(_columns.series(rows, name) for rows in everything for name in names)
         )
 
     from keras_decay.curves import _figure, _layout
 
     own = ax is None
     ax = _figure.new_axes() if own else ax
-    shift = 0.0 if column in _drawing.AT_THE_END else 0.5
+    train_column, shift, words = _training(everything, column)
     ends, phases = [], set()
     for index, (name, group) in enumerate(runs.items()):
         look = _looks.colour_and_style(index)
-        train = _group(ax, group, column, shift, smooth, look, None)
+        train = _group(ax, group, train_column, shift, smooth, look, None)
         val = _group(ax, group, f"val_{column}", 0.0, smooth, look, name)
         end = val or train
         if end is not None:
@@ -83,8 +83,9 @@ def plot_curves(curves, ax=None, *, metric="loss", smooth=0, log=False):
     label = _drawing.label_of(column)
     _figure.style(ax, "epoch", label, log)
     text = "Thick: validation, thin: training. " if len(phases) > 1 else ""
+    text += words
     if any(len(group) > 1 for group in runs.values()):
-        text += "Line: mean of the runs, band: lowest to highest."
+        text += " Line: mean of the runs, band: lowest to highest."
     _layout.arrange(ax, own, _drawing.capital(label), text, ends)
     return ax
 
@@ -123,6 +124,14 @@ def _common_column(runs, metric):
                 "others only `loss`. Draw them apart, or give `metric`."
             )
     return "loss"
+
+
+def _training(everything, column):
+    """The column of training that all runs have, and how it is to be understood."""
+    again = _drawing.REEVALUATED + column
+    if all(len(_columns.series(rows, again)) for rows in everything):
+        return again, *_drawing.training(everything[0], column)[1:]
+    return column, 0.0 if column in _drawing.AT_THE_END else 0.5, ""
 
 
 def _group(ax, group, column, shift, smooth, look, name):

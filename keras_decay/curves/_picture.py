@@ -83,16 +83,15 @@ class Picture:
 def picture(rows):
     """The picture of a curve with at least one row."""
     column = _columns.loss_columns(rows)
-    shift = 0.5
-    lines = []
-    for name, key, earlier in (
-        ("training", column, shift),
-        ("validation", f"val_{column}", 0.0),
-    ):
-        series = _columns.series(rows, key)
-        if len(series):
-            values = _drawing.drawable(series.values)
-            lines.append(Line(name, series.epochs - earlier, values))
+    train, shift, _ = _drawing.training(rows, column)
+    lines = [
+        Line(name, series.epochs - earlier, _drawing.drawable(series.values))
+        for name, series, earlier in (
+            ("training", train, shift),
+            ("validation", _columns.series(rows, f"val_{column}"), 0.0),
+        )
+        if len(series)
+    ]
     values = np.concatenate([line.y for line in lines] or [np.zeros(0)])
     values = values[np.isfinite(values)]
     log = bool(len(values)) and 0 < values.min() * LOG_FROM < values.max()

@@ -8,6 +8,8 @@ COLUMNS = (
     "val_loss",
     "data_loss",
     "val_data_loss",
+    "train_loss",
+    "train_data_loss",
 )
 # More than a picture of the usual width can show.
 LIMIT = 400

@@ -33,6 +33,30 @@ def test_training_lies_half_an_epoch_before_validation():
     )
 
 
+def test_training_that_was_evaluated_again_lies_where_validation_does():
+    rows = [{**row, "train_loss": 0.5 * row["loss"]} for row in ROWS]
+    for ax in (_drawing.draw(rows), plot_curves({"a": rows, "b": rows})):
+        train = ax.lines[0]
+        np.testing.assert_array_equal(train.get_xdata(), np.arange(40))
+        expected = [row["train_loss"] for row in rows]
+        np.testing.assert_array_equal(train.get_ydata(), expected)
+        assert "evaluated at the epoch's end" in texts(ax)
+    # Like is compared with like where one of them was not.
+    ax = plot_curves({"a": rows, "b": ROWS})
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), np.arange(40) - 0.5)
+
+
+def test_restarts_are_marked_and_the_line_goes_on():
+    rows = [
+        {**row, "restart": True} if row["epoch"] in (7, 20) else row for row in ROWS
+    ]
+    ax = _drawing.draw(rows)
+    marks = [line for line in ax.lines if line.get_marker() == "^"]
+    assert [list(mark.get_xdata()) for mark in marks] == [[6.5, 19.5]]
+    assert "▲ Training was restarted" in texts(ax)
+    assert all(len(line.get_xdata()) == 40 for line in lines(ax))
+
+
 def test_the_verdict_stands_in_the_picture():
     ax = _drawing.draw(ROWS)
     assert "Overfitting since epoch" in texts(ax)

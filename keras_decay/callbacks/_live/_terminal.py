@@ -107,7 +107,7 @@ class Terminal:
             return
         _owner = None
         atexit.unregister(self.abandon)
-        if self._size is None:
+        if self._size is None or os.getpid() != self._process:
             return
         lines, self._size = self._size[1], None
         cleared = "".join(
@@ -119,6 +119,8 @@ class Terminal:
     def _take(self, size):
         """Codes that keep the last lines from scrolling, and free of text."""
         if self._size is None:
+            # A process forked from this one leaves the terminal alone.
+            self._process = os.getpid()
             atexit.register(self.abandon)
         again = self._size is not None
         self._size = size
