@@ -92,6 +92,8 @@ def long_run(epochs):
             f"{first:6} to {last:6} {1e3 * part.mean():20.2f} ms "
             f"{1e3 * np.median(part):10.2f} ms {memory.at(last):8.1f} MiB"
         )
+    own = sum(map(size_of, curve.rows)) / 2**20
+    print(f"of the process's memory the rows, which are all kept, are {own:.1f} MiB")
     share = costs.sum() / whole
     print(f"share of the whole time: {100 * share:.1f} %, the display may take 1")
     loaded = "matplotlib.pyplot" in sys.modules and not pyplot
@@ -155,6 +157,13 @@ def windows(epochs):
     while ends[-1] < epochs:
         ends.append(min(10 * ends[-1], epochs))
     return [(end - max(end // 10, 10), end) for end in ends]
+
+
+def size_of(row):
+    """The bytes that a row takes, with its keys and values."""
+    return sys.getsizeof(row) + sum(
+        sys.getsizeof(part) for pair in row.items() for part in pair
+    )
 
 
 def open_figures():
