@@ -9,8 +9,8 @@ from keras_decay.callbacks import _throttle
 from keras_decay.curves import _drawing, _rows
 
 FORMATS = (".png", ".svg", ".pdf")
-# Drawing takes at most this share of the time of training.
-SHARE = 0.02
+# Drawing takes at most this share of the time of training; a live display has as much.
+SHARE = 0.01
 # Seconds that a figure takes the first time, with fonts to be found.
 FIRST = 1.0
 
@@ -44,11 +44,16 @@ class Figures:
         for path in self.paths:
             _rows.remove_leftovers(path)
 
-    def epoch(self, rows):
-        """Draw, if it is time to and there is time for it."""
-        due = self._every is not None and len(rows) % self._every == 0
+    def epoch(self, count, rows):
+        """Draw, if it is time to and there is time for it.
+
+        Args:
+            count: The number of epochs.
+            rows: Function that returns the rows to draw.
+        """
+        due = self._every is not None and count % self._every == 0
         if due and self._throttle.allows():
-            self._throttle.run(lambda: self._draw(rows))
+            self._throttle.run(lambda: self._draw(rows()))
 
     def finish(self, rows):
         """Draw the whole curve."""

@@ -12,7 +12,7 @@ import sys
 
 import keras_decay
 from keras_decay import _backend
-from keras_decay.cli import _audit, _convert, _diabetes
+from keras_decay.cli import _audit, _convert, _diabetes, _plot
 from keras_decay.cli._errors import Failure, UsageError
 from keras_decay.experiments._interruption import interruptible
 from keras_decay.experiments._output import OutputError
@@ -120,6 +120,11 @@ COMMANDS = {
         _audit.add_options,
         _audit.run,
         "which decay every variable of a saved model really undergoes",
+    ),
+    "plot": (
+        _plot.add_options,
+        _plot.run,
+        "learning curves from files in one figure, and a verdict on each",
     ),
     "convert": (
         _convert.add_options,

@@ -60,7 +60,7 @@ def as_rows(source, name="rows_or_history"):
         for epoch, row in enumerate(source)
     ]
     for row in rows:
-        if not _is_number(row["epoch"]):
+        if not is_number(row["epoch"]):
             raise TypeError(_validation.received("epoch", row["epoch"], "a number"))
     return rows
 
@@ -70,7 +70,7 @@ def series(rows, column):
     pairs = [
         (float(row["epoch"]), float(row[column]))
         for row in rows
-        if _is_number(row.get(column))
+        if is_number(row.get(column))
     ]
     epochs, values = zip(*pairs, strict=True) if pairs else ((), ())
     return Series(np.array(epochs, dtype=float), np.array(values, dtype=float))
@@ -81,7 +81,7 @@ def metrics(rows):
     names: dict[str, None] = {}
     for row in rows:
         for key, value in row.items():
-            if key not in ("epoch", "step") and _is_number(value):
+            if key not in ("epoch", "step") and is_number(value):
                 names[key.removeprefix("val_")] = None
     return sorted(names)
 
@@ -94,7 +94,8 @@ def loss_columns(rows):
     return "data_loss" if len(series(rows, "data_loss")) else "loss"
 
 
-def _is_number(value):
+def is_number(value):
+    """Whether this can be a value of a curve; booleans and texts cannot."""
     return isinstance(value, (Real, np.floating, np.integer)) and not isinstance(
         value, (bool, np.bool_)
     )
@@ -106,12 +107,12 @@ def _without_empty_cells(row):
     Where the training loss itself is NaN, training has diverged and all is kept.
     """
     for column in ("loss", "data_loss"):
-        if _is_number(row.get(column)) and math.isnan(row[column]):
+        if is_number(row.get(column)) and math.isnan(row[column]):
             return row
     return {
         key: value
         for key, value in row.items()
-        if not (_is_number(value) and math.isnan(value))
+        if not (is_number(value) and math.isnan(value))
     }
 
 

@@ -3,11 +3,13 @@
 import numpy as np
 
 from keras_decay import _validation
-from keras_decay.curves import _columns, _diagnosis, _smoothing
+from keras_decay.curves import _columns, _diagnosis, _looks, _smoothing
 
 # Keras' training values are averages over the epoch, validation is measured at its
 # end: in time the former lie half an epoch earlier. These are measured at the end too.
 AT_THE_END = ("learning_rate", "seconds")
+# Before the name of what was evaluated again on the training data, at an epoch's end.
+REEVALUATED = "train_"
 WITHOUT_PENALTY = "loss without penalty"
 
 
@@ -30,36 +32,31 @@ def draw(rows, ax=None, metric="loss", smooth=0, log=False):
     smooth = _validation.integer("smooth", smooth, minimum=0)
     log = _validation.boolean("log", log)
     column = column_of(rows, metric)
-    train = _columns.series(rows, column)
+    train, earlier, words = training(rows, column)
     val = _columns.series(rows, f"val_{column}")
     if log:
-        _check_positive(train, val)
+        check_positive(train, val)
 
-    from keras_decay.curves import _figure
+    from keras_decay.curves import _figure, _layout
 
-    ax = _figure.new_axes() if ax is None else ax
-    earlier = 0.0 if column in AT_THE_END else 0.5
-    lines = [
-        (train, earlier, _figure.TRAINING, "training"),
-        (val, 0.0, _figure.VALIDATION, "validation"),
-    ]
-    lines = [line for line in lines if len(line[0])]
-    drawn = [_line(ax, smooth, *line) for line in lines]
-    label = WITHOUT_PENALTY if column == "data_loss" else column
+    own = ax is None
+    ax = _figure.new_axes() if own else ax
+    parts = (
+        (train, earlier, _looks.TRAINING, _looks.DASHED, "training"),
+        (val, 0.0, _looks.VALIDATION, _looks.SOLID, "validation"),
+    )
+    drawn = [_line(ax, smooth, *part) for part in parts if len(part[0])]
+    label = label_of(column)
     _figure.style(ax, "epoch", label, log)
+    note = None
     if metric == "loss":
         diagnosis = _diagnosis.diagnose(rows)
-        _figure.headline(ax, label[0].upper() + label[1:], _sentence(diagnosis))
-        _mark_best(ax, diagnosis, _figure)
-    else:
-        ax.set_title(label, loc="left", fontsize=12, color=_figure.INK, weight="bold")
-    if len(lines) > 1:
-        ends = [
-            (*end, name, colour)
-            for end, (_, _, colour, name) in zip(drawn, lines, strict=True)
-            if end is not None
-        ]
-        _figure.end_labels(ax, ends)
+        words = f"{sentence_of(diagnosis)} {words}"
+        note = _mark_best(ax, diagnosis)
+    if _mark_restarts(ax, rows):
+        words += " ▲ Training was restarted."
+    ends = [end for end in drawn if end is not None]
+    _layout.arrange(ax, own, capital(label), words, ends, note)
     return ax
 
 
@@ -87,7 +84,8 @@ def drawable(values):
     return np.where(np.abs(values) < 1e100, values, np.nan)
 
 
-def _check_positive(*lines):
+def check_positive(*lines):
+    """Refuse a logarithmic axis for what has no positive value."""
     values = np.concatenate([line.values for line in lines])
     if not np.any(values > 0):
         raise ValueError(
@@ -97,46 +95,87 @@ def _check_positive(*lines):
         )
 
 
-def _line(ax, smooth, series, shift, colour, name):
+def _line(ax, smooth, series, shift, colour, style, name):
     """Draw one series; returns the end of its line, or None if nothing is finite."""
+    from keras_decay.curves import _figure, _layout
+
     x = series.epochs - shift
     y = drawable(series.values)
     marker = "o" if np.isfinite(y).sum() == 1 else None
     if smooth > 1 and np.isfinite(y).all():
-        ax.plot(x, y, color=colour, alpha=0.25, linewidth=1)
+        ax.plot(x, y, color=colour, alpha=0.25, linewidth=_figure.THIN)
         y = _smoothing.moving_average(y, smooth)
-    ax.plot(x, y, color=colour, linewidth=1.8, marker=marker, label=name)
+    (line,) = ax.plot(
+        x,
+        y,
+        color=colour,
+        linestyle=style,
+        linewidth=_figure.THICK,
+        marker=marker,
+        markersize=3,
+        label=name,
+    )
     finite = np.flatnonzero(np.isfinite(y))
-    return (x[finite[-1]], y[finite[-1]]) if len(finite) else None
+    if not len(finite):
+        return None
+    return _layout.End(x[finite[-1]], y[finite[-1]], name, line)
 
 
-def _sentence(diagnosis):
-    sentence = str(diagnosis)
-    return sentence[0].upper() + sentence[1:] + "."
+def training(rows, column):
+    """How training is compared with validation.
+
+    Returns:
+        The series, by how many epochs it lies earlier, and what a reader must know.
+    """
+    again = _columns.series(rows, REEVALUATED + column)
+    if len(again):
+        return again, 0.0, "Training is evaluated at the epoch's end."
+    return _columns.series(rows, column), 0.0 if column in AT_THE_END else 0.5, ""
 
 
-def _mark_best(ax, diagnosis, figure):
-    """A thin line at the best epoch, and a light ground where the model overfits."""
+def label_of(column):
+    """The name of a column on an axis."""
+    return WITHOUT_PENALTY if column == "data_loss" else column.replace("_", " ")
+
+
+def capital(text):
+    """`text` with a capital letter at its beginning."""
+    return text[:1].upper() + text[1:]
+
+
+def sentence_of(diagnosis):
+    """The verdict as a sentence that stands by itself."""
+    return f"{capital(str(diagnosis))}."
+
+
+def _mark_restarts(ax, rows):
+    """A small mark on the axis where training went on after an interruption."""
+    epochs = [row["epoch"] - 0.5 for row in rows if row.get("restart")]
+    if epochs:
+        foot = [0.0] * len(epochs)
+        place = ax.get_xaxis_transform()
+        limits = ax.get_xlim()
+        ax.plot(
+            epochs, foot, "^", color=_looks.INK, ms=3, transform=place, clip_on=False
+        )
+        ax.set_xlim(limits)
+    return bool(epochs)
+
+
+def _mark_best(ax, diagnosis):
+    """A thin line at the best epoch, and a light ground where the model overfits.
+
+    Returns:
+        Where to write which words in which colour, or None.
+    """
     epoch = diagnosis.best_epoch
     if epoch is None or diagnosis.verdict == "inconclusive":
-        return
+        return None
     if diagnosis.onset_epoch is not None:
-        right = ax.get_xlim()[1]
+        left, right = ax.get_xlim()
         ax.axvspan(
-            diagnosis.onset_epoch, right, color=figure.VALIDATION, alpha=0.06, lw=0
+            diagnosis.onset_epoch, right, color=_looks.VALIDATION, alpha=0.07, lw=0
         )
-        ax.set_xlim(right=right)
-    ax.axvline(epoch, color=figure.FAINT, linewidth=0.9, linestyle=(0, (2, 2)))
-    left, right = ax.get_xlim()
-    near_the_end = epoch > left + 0.7 * (right - left)
-    ax.annotate(
-        f"best epoch {epoch}",
-        xy=(epoch, 1),
-        xytext=(-5 if near_the_end else 5, -3),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        ha="right" if near_the_end else "left",
-        va="top",
-        fontsize=8.5,
-        color=figure.FAINT,
-    )
+        ax.set_xlim(left, right)
+    ax.axvline(epoch, color=_looks.FAINT, linewidth=0.7, linestyle=(0, (1, 1.5)))
+    return epoch, f"best epoch {epoch}", _looks.FAINT

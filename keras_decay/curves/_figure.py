@@ -1,28 +1,26 @@
 """The one place that makes figures. Imported only when something is drawn."""
 
 import io
+from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from keras_decay.curves import _rows
+from keras_decay.curves._looks import FAINT, INK
 
-# Made without pyplot, so that no figure is left open and no window or notebook is
-# touched. Okabe and Ito's colours, told apart with every kind of colour vision; their
-# yellow is left out, as a thin yellow line cannot be seen on white.
-COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-)
-TRAINING, VALIDATION = COLOURS[:2]
-INK, FAINT = "#333333", "#6b6b6b"
-SIZE = (7.2, 4.4)
-RESOLUTION = 150
+# Figures are made without pyplot, so that none is left open and no window or notebook
+# is touched.
+
+# Inches: the column of a paper, so that the type has its size in print. In pixels it
+# is as large as a notebook shows figures.
+SIZE = (3.3, 2.5)
+RESOLUTION = 300
+# Pixels per inch in a notebook, of which a screen may have twice as many.
+ON_SCREEN = 170
+TITLE, TEXT, SMALL = 9.0, 7.5, 7.0
+THICK, THIN = 1.4, 0.8
 
 
 class CurveFigure(Figure):
@@ -30,13 +28,15 @@ class CurveFigure(Figure):
 
     def _repr_png_(self):
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png")
-        return buffer.getvalue()
+        self.savefig(buffer, format="png", facecolor="white")
+        return buffer.getvalue(), {"width": round(ON_SCREEN * self.get_figwidth())}
 
 
 def new_axes():
     """The axes of a new figure."""
-    figure = CurveFigure(figsize=SIZE, dpi=RESOLUTION, layout="constrained")
+    figure = CurveFigure(figsize=SIZE, dpi=RESOLUTION)
+    # A canvas of pixels, by which the words are measured.
+    FigureCanvasAgg(figure)
     return figure.add_subplot()
 
 
@@ -46,8 +46,14 @@ def save(figure, path):
     It is written under a temporary name and renamed: a reader never sees half of it.
     """
     extension = path.suffix[1:].lower()
-    # Text stays text in an SVG, and the same curve gives the same file.
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "keras_decay"}):
+    # Text stays text in an SVG, and the same curve gives the same file. In a PDF fonts
+    # are embedded as publishers ask for, not as Type 3.
+    settings: dict[Any, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "keras_decay",
+        "pdf.fonttype": 42,
+    }
+    with rc_context(settings):
         _rows.replace(
             path, lambda file: figure.savefig(file, format=extension, facecolor="white")
         )
@@ -55,84 +61,28 @@ def save(figure, path):
 
 def style(ax, x_label, y_label, log):
     """Few lines: no box, a light grid behind the data, whole epochs on the axis."""
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         ax.spines[side].set_color("#b0b0b0")
+        ax.spines[side].set_linewidth(0.6)
     if log:
         ax.set_yscale("log")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    ax.grid(True, color="#e6e6e6", linewidth=0.8)
+        low, high = ax.get_ylim()
+        if high < 500 * low:
+            # Powers of ten alone would be one or two labels.
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_major_formatter("{x:g}")
+            ax.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))
+    ax.grid(True, color="#e8e8e8", linewidth=0.5)
     ax.set_axisbelow(True)
-    ax.tick_params(colors=FAINT, labelsize=9, length=0, which="both")
-    ax.set_xlabel(x_label, color=FAINT, fontsize=10)
-    ax.set_ylabel(y_label, color=FAINT, fontsize=10)
-    # Room at the top for the note on the best epoch.
-    ax.margins(x=0.02, y=0.09)
-
-
-def headline(ax, title, text):
-    """A title, and under it a sentence wrapped to the width of the axes."""
-    import textwrap
-
-    width = ax.get_window_extent().width * 72 / ax.figure.dpi
-    # A letter of this size is about 4.4 points wide.
-    lines = textwrap.wrap(text, max(int(width / 4.4), 20))
-    ax.annotate(
-        "\n".join(lines),
-        xy=(0, 1),
-        xytext=(0, 8),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="left",
-        va="bottom",
-        fontsize=9,
-        color=FAINT,
-        linespacing=1.3,
-    )
-    ax.set_title(
-        title,
-        loc="left",
-        pad=13 + 12 * len(lines),
-        fontsize=12,
-        color=INK,
-        fontweight="bold",
-    )
-
-
-def end_labels(ax, labels):
-    """Name the lines at their right ends, moved apart where they would overlap.
-
-    Args:
-        ax: Axes whose limits are final.
-        labels: List of `(x, y, text, colour)`.
-    """
-    height = ax.get_window_extent().height * 72 / ax.figure.dpi
-    to_axes = (ax.transData + ax.transAxes.inverted()).transform
-    wanted = sorted(
-        ((float(to_axes((x, y))[1]) * height, x, y, text, colour))
-        for x, y, text, colour in labels
-    )
-    # From the bottom upwards, none nearer than a line of text to the one below; then
-    # the whole column back by half of what it was pushed.
-    places: list[float] = []
-    needed = 12.0
-    for place, *_ in wanted:
-        places.append(max(place, places[-1] + needed) if places else place)
-    if places:
-        pushed = max(place - one[0] for place, one in zip(places, wanted, strict=True))
-        places = [place - pushed / 2 for place in places]
-    for place, (natural, x, y, text, colour) in zip(places, wanted, strict=True):
-        ax.annotate(
-            text,
-            xy=(x, y),
-            xytext=(7, place - natural),
-            textcoords="offset points",
-            ha="left",
-            va="center",
-            fontsize=9.5,
-            color=colour,
-            annotation_clip=False,
-        )
+    ax.tick_params(colors=FAINT, labelsize=SMALL, length=0, pad=2.5, which="both")
+    ax.set_xlabel(x_label, color=INK, fontsize=TEXT, labelpad=2)
+    ax.set_ylabel(y_label, color=INK, fontsize=TEXT, labelpad=3)
+    ax.yaxis.get_offset_text().set(size=SMALL, color=FAINT)
+    ax.margins(x=0.02, y=0.05)

@@ -5,14 +5,23 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_decay import _validation
-from keras_decay.curves import _columns, _drawing
+from keras_decay.curves import _columns, _drawing, _looks, _smoothing
 
 
-def plot_curves(curves, ax=None, *, metric="loss", log=False):
-    """Draw several learning curves over one another, validation solid, training dashed.
+def plot_curves(curves, ax=None, *, metric="loss", smooth=0, log=False):
+    """Draw several learning curves over one another, validation thick, training thin.
 
-    Several curves under one name, as from several seeds, are drawn as their mean in a
-    band from the lowest to the highest of them, over the epochs that all of them have.
+    Each name has a colour and a kind of line, told apart with every kind of colour
+    vision and in print without colour. The names stand at the ends of the lines where
+    there is room, else in a legend above them.
+
+    Several curves under one name, as from several seeds or folds, are drawn as their
+    mean in a band from the lowest to the highest of them, over the epochs that all of
+    them have. A single curve is drawn as `LearningCurve.plot` does, with its verdict.
+
+    Training values are averages over their epoch, validation is measured at its end; so
+    training is drawn half an epoch earlier. A new figure has the width of a paper's
+    column, 3.3 inches, and letters of 7 to 9 points.
 
     Args:
         curves: Dict from a name to a curve or to a list of curves. A curve is anything
@@ -22,6 +31,8 @@ def plot_curves(curves, ax=None, *, metric="loss", log=False):
             without pyplot.
         metric: Name of a column. "loss" is the loss without penalty if all curves
             have it, else `loss`.
+        smooth: Length in epochs of a centred moving average over each curve; 0 for
+            none.
         log: Whether the vertical axis is logarithmic.
 
     Returns:
@@ -41,29 +52,41 @@ def plot_curves(curves, ax=None, *, metric="loss", log=False):
     if not isinstance(curves, Mapping) or not curves:
         must = "a dict from names to curves, with at least one"
         raise ValueError(_validation.received("curves", curves, must))
+    smooth = _validation.integer("smooth", smooth, minimum=0)
     log = _validation.boolean("log", log)
     runs = {str(name): _runs(name, value) for name, value in curves.items()}
+    alone = next(iter(runs.values()))
+    if len(runs) == 1 and len(alone) == 1:
+        return _drawing.draw(alone[0], ax, metric, smooth, log)
     column = _common_column(runs, metric)
+    everything = [rows for group in runs.values() for rows in group]
+    if log:
+        names = (column, f"val_{column}")
+        _drawing.check_positive(
+            *(_columns.series(rows, name) for rows in everything for name in names)
+        )
 
-    from keras_decay.curves import _figure
+    from keras_decay.curves import _figure, _layout
 
-    ax = _figure.new_axes() if ax is None else ax
-    ends = []
+    own = ax is None
+    ax = _figure.new_axes() if own else ax
+    train_column, shift, words = _training(everything, column)
+    ends, phases = [], set()
     for index, (name, group) in enumerate(runs.items()):
-        colour = _figure.COLOURS[index % len(_figure.COLOURS)]
-        shift = 0.0 if column in _drawing.AT_THE_END else 0.5
-        train = _group(ax, group, column, shift, colour, "--", None)
-        val = _group(ax, group, f"val_{column}", 0.0, colour, "-", name)
+        look = _looks.colour_and_style(index)
+        train = _group(ax, group, train_column, shift, smooth, look, None)
+        val = _group(ax, group, f"val_{column}", 0.0, smooth, look, name)
         end = val or train
         if end is not None:
-            ends.append((*end, name, colour))
-    label = _drawing.WITHOUT_PENALTY if column == "data_loss" else column
+            ends.append(_layout.End(end.x, end.y, name, end.line))
+        phases |= {name for name, end in (("v", val), ("t", train)) if end is not None}
+    label = _drawing.label_of(column)
     _figure.style(ax, "epoch", label, log)
-    legend = "Solid: validation. Dashed: training."
+    text = "Thick: validation, thin: training. " if len(phases) > 1 else ""
+    text += words
     if any(len(group) > 1 for group in runs.values()):
-        legend += " Band: from the lowest to the highest run, the line is their mean."
-    _figure.headline(ax, label[0].upper() + label[1:], legend)
-    _figure.end_labels(ax, ends)
+        text += " Line: mean of the runs, band: lowest to highest."
+    _layout.arrange(ax, own, _drawing.capital(label), text, ends)
     return ax
 
 
@@ -103,22 +126,48 @@ def _common_column(runs, metric):
     return "loss"
 
 
-def _group(ax, group, column, shift, colour, line, name):
+def _training(everything, column):
+    """The column of training that all runs have, and how it is to be understood."""
+    again = _drawing.REEVALUATED + column
+    if all(len(_columns.series(rows, again)) for rows in everything):
+        return again, *_drawing.training(everything[0], column)[1:]
+    return column, 0.0 if column in _drawing.AT_THE_END else 0.5, ""
+
+
+def _group(ax, group, column, shift, smooth, look, name):
     """Draw one column of the curves of one name; returns the end of the line."""
+    from keras_decay.curves import _figure, _layout
+
     series = [_columns.series(rows, column) for rows in group]
     epochs = series[0].epochs
     for one in series[1:]:
         epochs = np.intersect1d(epochs, one.epochs)
     if not len(epochs):
         return None
-    values = np.stack([one.values[np.isin(one.epochs, epochs)] for one in series])
-    values = _drawing.drawable(values)
+    values = _drawing.drawable(
+        np.stack([one.values[np.isin(one.epochs, epochs)] for one in series])
+    )
+    if smooth > 1:
+        values = np.stack([_smoothing.moving_average(one, smooth) for one in values])
     x, mean = epochs - shift, values.mean(axis=0)
-    faint = 1.0 if name else 0.55
-    marker = "o" if np.isfinite(mean).sum() == 1 else None
-    ax.plot(x, mean, line, color=colour, lw=1.8, alpha=faint, marker=marker, label=name)
+    colour, style = look
+    (line,) = ax.plot(
+        x,
+        mean,
+        color=colour,
+        linestyle=style,
+        lw=_figure.THICK if name else _figure.THIN,
+        alpha=1.0 if name else 0.6,
+        marker="o" if np.isfinite(mean).sum() == 1 else None,
+        markersize=3,
+        label=name,
+    )
     if len(series) > 1:
         low, high = values.min(axis=0), values.max(axis=0)
-        ax.fill_between(x, low, high, color=colour, alpha=0.16 * faint, linewidth=0)
+        ax.fill_between(
+            x, low, high, color=colour, alpha=0.18 if name else 0.08, linewidth=0
+        )
     finite = np.flatnonzero(np.isfinite(mean))
-    return (x[finite[-1]], mean[finite[-1]]) if len(finite) else None
+    if not len(finite):
+        return None
+    return _layout.End(x[finite[-1]], mean[finite[-1]], name, line)

@@ -58,7 +58,7 @@ def train(arm, split, *, seed, epochs, batch_size, on_epoch=None):
     # Once more, so that arms which drew different numbers while they were built are
     # shown the rows in the same order.
     keras.utils.set_random_seed(seed)
-    curve = LearningCurve()
+    curve = LearningCurve(live=False)
     callbacks = [curve]
     if on_epoch is not None:
         callbacks.append(

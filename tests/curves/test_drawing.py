@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from keras_decay.curves import _columns, _drawing, _figure, plot_curves
+from keras_decay.curves import _columns, _drawing, _figure, _looks, plot_curves
 
 # Validation turns up at epoch 10, training goes on falling.
 ROWS = [
@@ -31,6 +31,30 @@ def test_training_lies_half_an_epoch_before_validation():
     np.testing.assert_array_equal(
         validation.get_ydata(), [row["val_loss"] for row in ROWS]
     )
+
+
+def test_training_that_was_evaluated_again_lies_where_validation_does():
+    rows = [{**row, "train_loss": 0.5 * row["loss"]} for row in ROWS]
+    for ax in (_drawing.draw(rows), plot_curves({"a": rows, "b": rows})):
+        train = ax.lines[0]
+        np.testing.assert_array_equal(train.get_xdata(), np.arange(40))
+        expected = [row["train_loss"] for row in rows]
+        np.testing.assert_array_equal(train.get_ydata(), expected)
+        assert "evaluated at the epoch's end" in texts(ax)
+    # Like is compared with like where one of them was not.
+    ax = plot_curves({"a": rows, "b": ROWS})
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), np.arange(40) - 0.5)
+
+
+def test_restarts_are_marked_and_the_line_goes_on():
+    rows = [
+        {**row, "restart": True} if row["epoch"] in (7, 20) else row for row in ROWS
+    ]
+    ax = _drawing.draw(rows)
+    marks = [line for line in ax.lines if line.get_marker() == "^"]
+    assert [list(mark.get_xdata()) for mark in marks] == [[6.5, 19.5]]
+    assert "▲ Training was restarted" in texts(ax)
+    assert all(len(line.get_xdata()) == 40 for line in lines(ax))
 
 
 def test_the_verdict_stands_in_the_picture():
@@ -125,9 +149,9 @@ def test_several_runs_are_a_mean_in_a_band(curves):
     assert mean.get_linestyle() == "-"
     box = ax.collections[1].get_paths()[0].get_extents()
     assert (box.ymin, box.ymax) == pytest.approx((values.min(), values.max()))
-    assert "Band: from the lowest to the highest" in texts(ax)
+    assert "band: lowest to highest" in texts(ax)
     colours = {line.get_color() for line in ax.lines}
-    assert colours == set(_figure.COLOURS[:2])
+    assert colours == set(_looks.COLOURS[:2])
 
 
 def test_runs_of_unequal_length_meet_where_all_are(curves):
@@ -159,7 +183,9 @@ def test_given_axes_are_used():
 
 
 def test_a_figure_shows_itself_in_a_notebook():
-    assert _drawing.draw(ROWS).figure._repr_png_().startswith(b"\x89PNG")
+    picture, size = _drawing.draw(ROWS).figure._repr_png_()
+    assert picture.startswith(b"\x89PNG")
+    assert size["width"] == 561
 
 
 def test_no_figure_is_left_open():
