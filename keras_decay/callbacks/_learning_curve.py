@@ -10,6 +10,7 @@ from keras_decay.callbacks import _figures, _history_file, _record
 from keras_decay.callbacks._data_loss import DataLossMeter
 from keras_decay.callbacks._epoch import Epoch
 from keras_decay.callbacks._running_fit import RunningFit
+from keras_decay.callbacks._stop_on_overfit import StopOnOverfit
 from keras_decay.curves import _diagnosis, _drawing, _rows, _table
 
 
@@ -57,6 +58,15 @@ class LearningCurve(keras.callbacks.Callback):
         track_penalty: Whether to record `penalty`.
         track_norms: Whether to record `norms`.
         overwrite: Whether a fresh model may replace the curve in an existing file.
+        stop_on_overfit: When to stop training, by Prechelt's criteria on the loss
+            without penalty, averaged over the last 5 epochs: "gl" where it is 5 %
+            above its lowest value; "pq" where that, in percent, is more than the
+            progress P_5 of training loss in these epochs, in per mille; "up" where it
+            has risen over 3 times 5 epochs in succession. Or a dict with thresholds,
+            any of which stops: `{"gl": 2.0, "up": 4, "strip": 10}`, with averages over
+            10 epochs. The model then ends with the weights of the epoch of this `fit`
+            whose validation loss was lowest, stopped or not; `curve.diagnose` and the
+            rows show all epochs. None: never, and weights are left alone.
 
     Attributes:
         rows: The rows, a list of dicts.
@@ -86,6 +96,7 @@ class LearningCurve(keras.callbacks.Callback):
         track_penalty=True,
         track_norms=False,
         overwrite=False,
+        stop_on_overfit=None,
     ):
         super().__init__()
         if path is not None and not isinstance(path, (str, os.PathLike)):
@@ -96,6 +107,7 @@ class LearningCurve(keras.callbacks.Callback):
         self.overwrite = _validation.boolean("overwrite", overwrite)
         self.rows = []
         self._figures = _figures.Figures(figure, every)
+        self._stop = StopOnOverfit(stop_on_overfit)
         self._meter = None
         self._fit = None
         self._epoch = None
@@ -179,6 +191,7 @@ class LearningCurve(keras.callbacks.Callback):
         if self.path is not None:
             _rows.append(self.path, row)
         self._figures.epoch(self.rows)
+        self._stop.epoch(self.model, self.rows)
 
     def on_train_end(self, logs=None):
         """Called by Keras: leave the model as it was, and draw."""
@@ -187,7 +200,30 @@ class LearningCurve(keras.callbacks.Callback):
         self._fit = None
         if self._meter is not None:
             self._meter.restore()
+        self._stop.finish()
         self._figures.finish(self.rows)
+
+    def restore_best_weights(self):
+        """Give the model the best weights, also where an exception has ended `fit`.
+
+        With `stop_on_overfit` they are those of the lowest validation loss, and `fit`
+        restores them itself if it ends without an exception.
+
+        Raises:
+            ValueError: If there are none, for want of `stop_on_overfit` or of an epoch
+                with validation in the last `fit`.
+
+        Example:
+
+        ```python
+        curve = kd.LearningCurve(stop_on_overfit="gl")
+        try:
+            model.fit(x, y, validation_split=0.2, epochs=1000, callbacks=[curve])
+        except KeyboardInterrupt:
+            curve.restore_best_weights()
+        ```
+        """
+        self._stop.restore()
 
     def to_dataframe(self):
         """The rows as a pandas data frame, one column per key; norms one per weight.
@@ -243,6 +279,7 @@ class LearningCurve(keras.callbacks.Callback):
         rows = _history_file.resume(self.path, self.rows, step, self.overwrite)
         self._meter = self._install(model)
         self.rows = rows
+        self._stop.begin(rows)
 
     def _install(self, model):
         present = DataLossMeter.on(model)

@@ -9,15 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_decay.curves import _smoothing
+from keras_decay.curves import _prechelt, _smoothing
 
 # Epochs averaged, as a share of all: enough to see past the jitter of single epochs,
 # and short against any turn that matters. At least 3, else nothing is averaged.
 WINDOW = 0.05
 MIN_WINDOW = 3
-# A loss that has come this close to zero, as a share of its range, is zero: it is no
-# scale for relative changes.
-ZERO = 1e-6
 
 
 @dataclass(frozen=True)
@@ -51,9 +48,7 @@ class Smoothed:
 
     def relative(self, change, index):
         """`change` relative to the loss at `index`."""
-        level, span = abs(self.smooth[index]), float(np.ptp(self.smooth))
-        unit = level if level > ZERO * span else span
-        return float(change / unit) if unit > 0 else 0.0
+        return _prechelt.relative(change, self.smooth[index], self.smooth)
 
     def at(self, epoch):
         """The index of the last value recorded up to `epoch`."""
@@ -242,7 +237,7 @@ def underfitting(curves):
     train, val = curves.train, curves.val
     first, last = train.raw[0], train.smooth[-1]
     # In units of the first value, or of the range where that is zero.
-    unit = abs(first) if abs(first) > ZERO * np.ptp(train.smooth) else 1.0
+    unit = abs(first) if abs(first) > _prechelt.ZERO * np.ptp(train.smooth) else 1.0
     fall, gap = (first - last) / unit, abs(val.smooth[-1] - last) / unit
     if fall >= UNDERFITTING_FALL or gap >= UNDERFITTING_GAP:
         return None
