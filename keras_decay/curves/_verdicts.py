@@ -156,9 +156,12 @@ def too_little(curves):
     return {"verdict": "inconclusive", "sentence": f"inconclusive: {why}"}
 
 
-# Prechelt stops at GL between 1 % and 5 %; a verdict should be surer than a stop: a few
-# hundred rows of validation differ from all others by as much.
-RISE = 0.08
+# Prechelt stops at GL between 1 % and 5 %; a verdict should be surer than a stop: this
+# much is left of the rise when three of its standard errors are taken away. Validation
+# losses of successive epochs are correlated, and a short series of such wanders one way
+# more often than not; the errors allow for that (`_trend`).
+RISE = 0.04
+RISE_ERRORS = 3.0
 # In standard errors of the smoothed end: the lowest of many noisy values lies two to
 # three of them below the level of a flat curve without meaning anything.
 RISE_NOISE = 4.0
@@ -166,10 +169,6 @@ RISE_NOISE = 4.0
 # again. A rise that counts is twice as large as nearly all of those.
 RISE_WANDER = 2.0
 WANDER_QUANTILE = 0.9
-# Validation losses of successive epochs are correlated, and a short series of such
-# wanders one way more often than not. In standard errors that allow for it: on curves
-# without a trend at most 5 of 100 pass this, with correlations up to 0.8.
-RISE_TREND = 6.0
 # Overfitting is a trade: training gains what validation loses.
 TRAIN_FALL = 0.02
 
@@ -182,9 +181,7 @@ def overfitting(curves):
     # At the end half of the window is cut off.
     error = after / math.sqrt((val.window + 1) / 2)
     needed = max(RISE_NOISE * error, RISE_WANDER * _wander(val))
-    if val.rise <= RISE or climbed <= needed:
-        return None
-    if _trend.significance(val.raw[val.best :]) <= RISE_TREND:
+    if climbed <= needed or not _surely_risen(val):
         return None
     near = val.smooth <= val.smooth[val.best] + after / math.sqrt(val.window)
     onset = val.epochs[np.flatnonzero(near)[-1]]
@@ -202,6 +199,12 @@ def overfitting(curves):
         f"{_percent(fall)}"
     )
     return {"verdict": "overfitting", "sentence": sentence, "onset_epoch": int(onset)}
+
+
+def _surely_risen(val):
+    """Whether even the lower end of what the rise may be is one that matters."""
+    errors = _trend.significance(val.raw[val.best :])
+    return errors > RISE_ERRORS and val.rise * (1 - RISE_ERRORS / errors) > RISE
 
 
 def _wander(val):
@@ -243,8 +246,13 @@ def improving(curves):
 
 # Training has brought next to nothing, and there is nothing between the curves that a
 # penalty could close.
-UNDERFITTING_FALL = 0.10
-UNDERFITTING_GAP = 0.10
+UNDERFITTING_FALL = 0.125
+UNDERFITTING_GAP = 0.125
+# Or it has brought little, and stands still: a loss that no longer depends on the order
+# of the batches is that of a network which gives a constant, its weights decayed away.
+STILL_FALL = 0.25
+STILL = 0.001
+STILL_SHARE = 0.2
 
 
 def underfitting(curves):
@@ -254,15 +262,26 @@ def underfitting(curves):
     # In units of the first value, or of the range where that is zero.
     unit = abs(first) if abs(first) > _prechelt.ZERO * np.ptp(train.smooth) else 1.0
     fall, gap = (first - last) / unit, abs(val.smooth[-1] - last) / unit
-    if fall >= UNDERFITTING_FALL or gap >= UNDERFITTING_GAP:
-        return None
     moved = f"fallen by only {_percent(fall)}" if fall > 0 else "not fallen"
+    if fall < UNDERFITTING_FALL and gap < UNDERFITTING_GAP:
+        why = (
+            f"validation loss is as high ({_short(curves, val.smooth[-1])} against "
+            f"{_short(curves, last)})"
+        )
+    elif fall < STILL_FALL and _stands_still(train, STILL * unit):
+        why = f"stands still at {_short(curves, last)}"
+    else:
+        return None
     sentence = (
-        f"underfitting: training loss has {moved} since the first epoch, and "
-        f"validation loss is as high ({_short(curves, val.smooth[-1])} against "
-        f"{_short(curves, last)})"
+        f"underfitting: training loss has {moved} since the first epoch, and {why}"
     )
     return {"verdict": "underfitting", "sentence": sentence}
+
+
+def _stands_still(series, least):
+    """Whether the last values, `MIN_EPOCHS` of them or more, differ by less."""
+    tail = series.raw[-max(MIN_EPOCHS, round(STILL_SHARE * len(series))) :]
+    return len(series) > MIN_EPOCHS and float(np.ptp(tail)) < least
 
 
 def good_fit(curves):

@@ -5,6 +5,20 @@ import math
 import numpy as np
 
 SHORT = 4
+# The names of what the file keeps of the truth, in its order.
+TRUTH = (
+    "shown",
+    "end",
+    "best",
+    "later",
+    "ahead",
+    "train_last",
+    "train_end",
+    "train_when",
+    "reachable",
+    "constant_train",
+    "constant_test",
+)
 
 
 def truth_of(train, test, shown):

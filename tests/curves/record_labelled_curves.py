@@ -5,14 +5,13 @@ The rule for the labels stands in LABELS.md beside this file.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 from labelled_data import DATA_SETS, HALVES
-from labelling import label_of, truth_of
+from labelling import TRUTH, label_of, truth_of
 
 import keras_decay as kd
 
@@ -122,7 +121,7 @@ def train(
 
 
 def record(name, seed):
-    """All arms on one data set and seed, each with its label or None."""
+    """The curves of all arms on one data set and seed that have a label."""
     data = DATA_SETS[name](seed)
     runs = {}
     for arm, settings in ARMS.items():
@@ -132,26 +131,28 @@ def record(name, seed):
     found = []
     for arm, (curve, truth) in runs.items():
         truth = {**truth, "reachable": reachable, **data.constant()}
-        label = label_of(truth)
-        known = {"data": name, "seed": seed, "arm": arm, "label": label}
-        # A curve without a label is counted, and not kept.
-        kept = {"truth": rounded(truth), "curve": curve} if label else {}
-        found.append(known | kept)
+        known = {"data": name, "seed": seed, "arm": arm, "label": label_of(truth)}
+        values = [float(f"{truth[key]:.4g}") for key in TRUTH]
+        found.append({**known, "truth": values, "curve": curve})
     return found
 
 
-def rounded(truth):
-    return {key: float(f"{value:.4g}") for key, value in truth.items()}
-
-
 def write(name, seed, found):
-    """Put the curves of one data set and seed in the place of earlier ones."""
-    curves = []
-    if FILE.exists():
-        curves = json.loads(FILE.read_text())
-    curves = [one for one in curves if (one["data"], one["seed"]) != (name, seed)]
-    curves = sorted(curves + found, key=lambda one: (one["data"], one["seed"]))
-    text = json.dumps(curves, separators=(",", ":")).replace('{"data"', '\n{"data"')
+    """Put the curves of one data set and seed in the place of earlier ones.
+
+    Those without a label are counted, and not kept.
+    """
+    content = json.loads(FILE.read_text()) if FILE.exists() else {"left_out": {}}
+    curves = [
+        one
+        for one in content.get("curves", ())
+        if (one["data"], one["seed"]) != (name, seed)
+    ]
+    kept = [one for one in found if one["label"] is not None]
+    content["truth"] = list(TRUTH)
+    content["left_out"][f"{name} {seed}"] = len(found) - len(kept)
+    content["curves"] = curves + kept
+    text = json.dumps(content, separators=(",", ":")).replace('{"data"', '\n{"data"')
     FILE.write_text(text + "\n")
 
 
