@@ -72,23 +72,26 @@ def diagnose(rows_or_history):
     decides:
 
     - *diverged*: the last loss is not finite; or E_tr ends at more than twice its
-      first value; or it has given back three quarters of a fall by more than half.
+      first value, or has never come back to it and ends 5 % above it, more than noise
+      does; or it has given back three quarters of a fall by more than half.
     - *inconclusive*: fewer than 5 epochs with validation, or no training loss.
-    - *overfitting*: the generalisation loss GL = E_va(end) / min E_va − 1 exceeds 5 %;
-      the rise exceeds four standard errors of E_va, and twice the size of rises that
-      were undone again; and E_tr has fallen by at least 2 % since. The onset is the
-      last epoch at which E_va was within a standard error of its best.
+    - *overfitting*: the generalisation loss GL = E_va(end) / min E_va − 1, less three
+      of its standard errors, exceeds 4 %; the rise is also twice the size of rises that
+      were undone again; and E_tr has fallen by at least 2 % since. The standard error
+      allows for losses that are correlated from epoch to epoch. The onset is the last
+      epoch at which E_va was within a standard error of its best.
     - *inconclusive*, too, if E_va has risen so, but E_tr has not fallen.
     - *improving*: the last tenth of the epochs has brought E_va down by at least 1 %,
       more than noise does.
-    - *underfitting*: E_tr has fallen by less than 10 % since the first epoch, and E_va
-      is within 10 % of it.
+    - *underfitting*: E_tr has fallen by less than 12.5 % since the first epoch, and
+      E_va is as close to it; or by less than 25 %, and it no longer changes.
     - *good fit*: none of these.
 
     The verdict is on the loss without penalty (`data_loss`, `val_data_loss`) where it
     was recorded, else on `loss` and `val_loss`. It does not depend on the unit of the
     loss. A single curve cannot tell a poor model from a hard task: underfitting means
     that training has brought next to nothing, good fit that it was stopped in time.
+    How often the verdicts are right is told in docs/verdicts.md.
 
     Args:
         rows_or_history: A `LearningCurve`, a list of dicts with one dict per epoch, a
@@ -112,8 +115,8 @@ def diagnose(rows_or_history):
     print(kd.diagnose(curve))
     ```
 
-    Reference: Prechelt, Early stopping, but when?, 1998. The rules on noise, on the
-    training loss and on divergence are ours.
+    Reference: Prechelt, Early stopping, but when?, 1998, for GL, P_k, PQ and UP. The
+    rules on noise, on the training loss and on divergence are ours.
     """
     rows = _columns.as_rows(rows_or_history)
     column = _columns.loss_columns(rows)

@@ -42,9 +42,7 @@ ARMS = {
     "15 epochs, L2(0.01)": {"epochs": 15, "l2": 0.01},
 }
 EPOCHS = 50
-FILE = Path(
-    os.environ.get("LABELLED", Path(__file__).with_name("labelled_curves.json"))
-)
+FILE = Path(__file__).with_name("labelled_curves.json")
 
 
 class Truth(keras.callbacks.Callback):
