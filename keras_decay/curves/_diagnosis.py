@@ -76,7 +76,7 @@ def diagnose(rows_or_history):
       does; or it has given back three quarters of a fall by more than half.
     - *inconclusive*: fewer than 5 epochs with validation, or no training loss.
     - *overfitting*: the generalisation loss GL = E_va(end) / min E_va − 1, less three
-      of its standard errors, exceeds 4 %; the rise is also twice the size of rises that
+      of its standard errors, exceeds 7 %; the rise is also twice the size of rises that
       were undone again; and E_tr has fallen by at least 2 % since. The standard error
       allows for losses that are correlated from epoch to epoch. The onset is the last
       epoch at which E_va was within a standard error of its best.

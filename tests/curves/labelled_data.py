@@ -11,7 +11,11 @@ HALVES = {
     "to tune on": (("diabetes", "digits", "friedman1", "moons"), (0, 1)),
     "held out at first": (("breast_cancer", "wine", "friedman2", "hypercube"), (2, 3)),
     "to tune on again": (("iris", "circles", "quantiles", "friedman3"), (4,)),
-    "held out": (("alcohol", "concavity", "hastie", "swiss_roll", "clusters"), (6,)),
+    "held out next": (
+        ("alcohol", "concavity", "hastie", "swiss_roll", "clusters"),
+        (6,),
+    ),
+    "held out": (("odd", "proline", "uncorrelated", "s_curve", "blobs"), (8,)),
 }
 MANY = 4000
 
@@ -156,6 +160,35 @@ def clusters(seed):
     return divided(x, y, 150, 250, seed, 4)
 
 
+def odd(seed):
+    """Whether a handwritten digit is odd."""
+    x, y = datasets.load_digits(return_X_y=True)
+    return divided(x, y % 2, 120, 250, seed, 2)
+
+
+def proline(seed):
+    """The wines' content of proline from the other twelve measurements."""
+    x, _ = datasets.load_wine(return_X_y=True)
+    return divided(x[:, :12], x[:, 12], 50, 50, seed)
+
+
+def uncorrelated(seed):
+    x, y = datasets.make_sparse_uncorrelated(320 + MANY, 10, random_state=seed)
+    return divided(x, y, 120, 200, seed)
+
+
+def s_curve(seed):
+    x, y = datasets.make_s_curve(280 + MANY, noise=0.3, random_state=seed)
+    return divided(x, y, 80, 200, seed)
+
+
+def blobs(seed):
+    x, y = datasets.make_blobs(
+        400 + MANY, 6, centers=5, cluster_std=5.0, random_state=seed
+    )
+    return divided(x, y, 150, 250, seed, 5)
+
+
 DATA_SETS = {
     one.__name__: one
     for one in (
@@ -176,5 +209,10 @@ DATA_SETS = {
         hastie,
         swiss_roll,
         clusters,
+        odd,
+        proline,
+        uncorrelated,
+        s_curve,
+        blobs,
     )
 }
