@@ -90,7 +90,7 @@ class StopOnOverfit:
 
     def restore(self):
         """Give the model the weights of the best epoch, if there is one."""
-        if self._weights is None:
+        if self._model is None:
             raise ValueError(
                 "There are no best weights to restore: they are kept with "
                 "`stop_on_overfit`, from the first epoch with validation on."

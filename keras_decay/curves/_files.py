@@ -94,7 +94,7 @@ def _last_training(rows):
     A logger that appends counts anew after a crash: what was recorded from that epoch
     on is superseded.
     """
-    kept = []
+    kept: list[dict] = []
     for row in rows:
         while kept and "epoch" in row and kept[-1].get("epoch", -1) >= row["epoch"]:
             kept.pop()
