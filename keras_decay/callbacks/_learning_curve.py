@@ -14,6 +14,7 @@ from keras_decay.callbacks._lock import FileLock
 from keras_decay.callbacks._outputs import Outputs
 from keras_decay.callbacks._reevaluation import Reevaluation
 from keras_decay.callbacks._running_fit import RunningFit, arguments_of_fit
+from keras_decay.callbacks._stop_on_overfit import StopOnOverfit
 from keras_decay.callbacks._tensorboard import TensorBoard
 from keras_decay.curves import _diagnosis, _drawing, _rows, _table
 
@@ -98,6 +99,15 @@ class LearningCurve(keras.callbacks.Callback):
             a restart supersedes is hidden. Needs the package tensorboard, on any
             backend, and no TensorFlow.
         overwrite: Whether a fresh model may replace the curve in an existing file.
+        stop_on_overfit: When to stop training, by Prechelt's criteria on the loss
+            without penalty, averaged over the last 5 epochs: "gl" where it is 5 %
+            above its lowest value; "pq" where that, in percent, is more than the
+            progress P_5 of training loss in these epochs, in per mille; "up" where it
+            has risen over 3 times 5 epochs in succession. Or a dict with thresholds,
+            any of which stops: `{"gl": 2.0, "up": 4, "strip": 10}`, with averages over
+            10 epochs. The model then ends with the weights of the epoch of this `fit`
+            whose validation loss was lowest, stopped or not; `curve.diagnose` and the
+            rows show all epochs. None: never, and weights are left alone.
 
     Attributes:
         rows: The rows, a list of dicts.
@@ -132,6 +142,7 @@ class LearningCurve(keras.callbacks.Callback):
         reevaluate=False,
         tensorboard=None,
         overwrite=False,
+        stop_on_overfit=None,
     ):
         super().__init__()
         if path is not None and not isinstance(path, (str, os.PathLike)):
@@ -151,6 +162,7 @@ class LearningCurve(keras.callbacks.Callback):
         self.rows = []
         self._outputs = Outputs(figure, every, live)
         self._tensorboard = TensorBoard(tensorboard)
+        self._stop = StopOnOverfit(stop_on_overfit)
         self._meter = None
         self._fit = None
         self._epoch = None
@@ -206,9 +218,9 @@ class LearningCurve(keras.callbacks.Callback):
             self._reevaluation = Reevaluation(arguments_of_fit())
         self._writes = _backend.current().is_chief(self.model)
         if self._writes:
+            self._outputs.start(fit)
             self._tensorboard.check()
             self._open(fit)
-            self._outputs.start(fit)
         self._fit = fit
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -253,6 +265,7 @@ class LearningCurve(keras.callbacks.Callback):
         if self._writes:
             self._tensorboard.write(row)
             self._outputs.epoch(self.rows)
+        self._stop.epoch(self.model, self.rows)
 
     def on_train_end(self, logs=None):
         """Called by Keras: leave the model as it was, and draw."""
@@ -261,11 +274,34 @@ class LearningCurve(keras.callbacks.Callback):
         self._fit = self._reevaluation = None
         if self._meter is not None:
             self._meter.restore()
+        self._stop.finish()
         if self._lock is not None:
             self._lock.release()
         if self._writes:
             self._tensorboard.stop()
             self._outputs.finish(self.rows)
+
+    def restore_best_weights(self):
+        """Give the model the best weights, also where an exception has ended `fit`.
+
+        With `stop_on_overfit` they are those of the lowest validation loss, and `fit`
+        restores them itself if it ends without an exception.
+
+        Raises:
+            ValueError: If there are none, for want of `stop_on_overfit` or of an epoch
+                with validation in the last `fit`.
+
+        Example:
+
+        ```python
+        curve = kd.LearningCurve(stop_on_overfit="gl")
+        try:
+            model.fit(x, y, validation_split=0.2, epochs=1000, callbacks=[curve])
+        except KeyboardInterrupt:
+            curve.restore_best_weights()
+        ```
+        """
+        self._stop.restore()
 
     def to_dataframe(self):
         """The rows as a pandas data frame, one column per key.
@@ -359,6 +395,7 @@ class LearningCurve(keras.callbacks.Callback):
         )
         self._meter = self._install(model)
         self.rows, self._restarted = rows, bool(rows)
+        self._stop.begin(rows)
         self._tensorboard.start(self._number(epoch))
 
     def _number(self, epoch):

@@ -1,10 +1,11 @@
 """Any record of a training as rows, and any quantity in rows as a series.
 
-Rows are the common form: one dict per epoch. Keras' `History`, a dict of lists and a
-data frame are turned into rows.
+Rows are the common form: one dict per epoch. Keras' `History`, a dict of lists, a data
+frame and the files of `LearningCurve` and `CSVLogger` are turned into rows.
 """
 
 import math
+import os
 from collections.abc import Mapping
 from numbers import Real
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_decay import _validation
+from keras_decay.curves import _files
 
 
 class Series(NamedTuple):
@@ -28,8 +30,10 @@ def as_rows(source, name="rows_or_history"):
     """`source` as a list of rows.
 
     Args:
-        source: A list of dicts, a dict of lists, a Keras `History`, a data frame, or
-            anything with `rows`, as a `LearningCurve` has.
+        source: A list of dicts, a dict of lists, a Keras `History`, a data frame,
+            anything with `rows`, as a `LearningCurve` has, or the path of a file: JSON
+            lines as `LearningCurve` writes them, a table of `CSVLogger` or of pandas,
+            or `history.history` as JSON.
         name: Name of the argument, for the error.
 
     Returns:
@@ -37,8 +41,12 @@ def as_rows(source, name="rows_or_history"):
 
     Raises:
         TypeError: If `source` is none of these, or an epoch is no number.
+        FileNotFoundError: If there is no file at that path.
+        ValueError: If the file is no learning curve.
     """
     original = source
+    if isinstance(source, (str, os.PathLike)):
+        source = _files.read(source)
     if hasattr(source, "rows"):
         source = source.rows
     elif hasattr(source, "history") and isinstance(source.history, Mapping):
@@ -52,7 +60,7 @@ def as_rows(source, name="rows_or_history"):
     ):
         must = (
             "a LearningCurve, a Keras History, a list of dicts with one dict per "
-            "epoch, or a dict of lists"
+            "epoch, a dict of lists, a data frame, or the path of a file of these"
         )
         raise TypeError(_validation.received(name, original, must))
     rows = [

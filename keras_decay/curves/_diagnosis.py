@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_decay.curves import _columns, _verdicts
+from keras_decay.curves import _columns, _prechelt, _suggestions, _verdicts
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,20 @@ class Diagnosis:
         gap: `final_val` − `final_train`, or None.
         rise: `final_val` / `best_val` − 1, Prechelt's generalisation loss as a
             fraction, or None.
+        gl: Prechelt's generalisation loss GL at the end, 100 · `rise`, in percent.
+        p_k: His training progress P_k over the last `strip` epochs, in per mille: by
+            how much the mean of the training loss exceeds its lowest value there.
+        pq: His quotient GL / P_k; infinite if GL > 0 where training makes no progress.
+        up: In how many successive strips of `strip` epochs, up to the end, the
+            smoothed validation loss has risen: his UP_s holds for s ≤ `up`.
+        strip: k, the length of a strip in epochs with validation.
+        window: Length of the centred moving average of the validation loss, in epochs
+            with validation, or None.
         n_epochs: The number of epochs recorded.
         column: The column judged: "data_loss", the loss apart from the penalty, or
             "loss" where only that was recorded.
         sentence: The verdict as a sentence.
+        suggestion: What to try next, as a sentence.
     """
 
     verdict: str
@@ -42,6 +52,13 @@ class Diagnosis:
     final_train: float | None = None
     gap: float | None = None
     rise: float | None = None
+    gl: float | None = None
+    p_k: float | None = None
+    pq: float | None = None
+    up: int | None = None
+    strip: int = _prechelt.STRIP
+    window: int | None = None
+    suggestion: str = ""
 
     def __str__(self):
         return self.sentence
@@ -55,33 +72,40 @@ def diagnose(rows_or_history):
     decides:
 
     - *diverged*: the last loss is not finite; or E_tr ends at more than twice its
-      first value; or it has given back three quarters of a fall by more than half.
+      first value, or has never come back to it and ends 5 % above it, more than noise
+      does; or it has given back three quarters of a fall by more than half.
     - *inconclusive*: fewer than 5 epochs with validation, or no training loss.
-    - *overfitting*: the generalisation loss GL = E_va(end) / min E_va − 1 exceeds 5 %;
-      the rise exceeds four standard errors of E_va, and twice the size of rises that
-      were undone again; and E_tr has fallen by at least 2 % since. The onset is the
-      last epoch at which E_va was within a standard error of its best.
+    - *overfitting*: the generalisation loss GL = E_va(end) / min E_va − 1, less three
+      of its standard errors, exceeds 7 %; the rise is also twice the size of rises that
+      were undone again; and E_tr has fallen by at least 2 % since. The standard error
+      allows for losses that are correlated from epoch to epoch. The onset is the last
+      epoch at which E_va was within a standard error of its best.
     - *inconclusive*, too, if E_va has risen so, but E_tr has not fallen.
     - *improving*: the last tenth of the epochs has brought E_va down by at least 1 %,
       more than noise does.
-    - *underfitting*: E_tr has fallen by less than 10 % since the first epoch, and E_va
-      is within 10 % of it.
+    - *underfitting*: E_tr has fallen by less than 12.5 % since the first epoch, and
+      E_va is as close to it; or by less than 25 %, and it no longer changes.
     - *good fit*: none of these.
 
     The verdict is on the loss without penalty (`data_loss`, `val_data_loss`) where it
     was recorded, else on `loss` and `val_loss`. It does not depend on the unit of the
     loss. A single curve cannot tell a poor model from a hard task: underfitting means
     that training has brought next to nothing, good fit that it was stopped in time.
+    How often the verdicts are right is told in docs/verdicts.md.
 
     Args:
         rows_or_history: A `LearningCurve`, a list of dicts with one dict per epoch, a
-            Keras `History`, a dict of lists, or a pandas data frame.
+            Keras `History`, a dict of lists, a pandas data frame; or the path of a
+            file: JSON lines as `LearningCurve` writes them, CSV of
+            `keras.callbacks.CSVLogger` or of pandas, `history.history` as JSON.
 
     Returns:
         A `Diagnosis`.
 
     Raises:
         TypeError: If `rows_or_history` is none of these.
+        FileNotFoundError: If there is no file at that path.
+        ValueError: If the file is no learning curve.
 
     Example:
 
@@ -91,8 +115,8 @@ def diagnose(rows_or_history):
     print(kd.diagnose(curve))
     ```
 
-    Reference: Prechelt, Early stopping, but when?, 1998. The rules on noise, on the
-    training loss and on divergence are ours.
+    Reference: Prechelt, Early stopping, but when?, 1998, for GL, P_k, PQ and UP. The
+    rules on noise, on the training loss and on divergence are ours.
     """
     rows = _columns.as_rows(rows_or_history)
     column = _columns.loss_columns(rows)
@@ -105,7 +129,10 @@ def diagnose(rows_or_history):
     for rule in _verdicts.RULES:
         found = rule(finite)
         if found is not None:
-            return Diagnosis(**base, **found)
+            advice = _suggestions.suggestion(
+                found["verdict"], rows, base.get("best_epoch")
+            )
+            return Diagnosis(**base, **found, suggestion=advice)
     raise AssertionError("The last rule always holds.")
 
 
@@ -118,7 +145,12 @@ def _numbers(curves):
         numbers["best_val"] = curves.unscaled(curves.val.smooth[curves.val.best])
         numbers["final_val"] = curves.unscaled(curves.val.smooth[-1])
         numbers["rise"] = curves.val.rise
+        numbers["gl"] = 100 * curves.val.rise
+        numbers["up"] = _prechelt.successive_rises(curves.val.smooth)
+        numbers["window"] = curves.val.window
     if len(curves.train) and len(curves.val):
         with np.errstate(over="ignore"):
             numbers["gap"] = numbers["final_val"] - numbers["final_train"]
+        numbers["p_k"] = _prechelt.progress(curves.train.raw)
+        numbers["pq"] = _prechelt.quotient(numbers["gl"], numbers["p_k"])
     return numbers

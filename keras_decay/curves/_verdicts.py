@@ -9,15 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_decay.curves import _smoothing
+from keras_decay.curves import _prechelt, _smoothing, _trend
 
 # Epochs averaged, as a share of all: enough to see past the jitter of single epochs,
 # and short against any turn that matters. At least 3, else nothing is averaged.
 WINDOW = 0.05
 MIN_WINDOW = 3
-# A loss that has come this close to zero, as a share of its range, is zero: it is no
-# scale for relative changes.
-ZERO = 1e-6
 
 
 @dataclass(frozen=True)
@@ -51,9 +48,7 @@ class Smoothed:
 
     def relative(self, change, index):
         """`change` relative to the loss at `index`."""
-        level, span = abs(self.smooth[index]), float(np.ptp(self.smooth))
-        unit = level if level > ZERO * span else span
-        return float(change / unit) if unit > 0 else 0.0
+        return _prechelt.relative(change, self.smooth[index], self.smooth)
 
     def at(self, epoch):
         """The index of the last value recorded up to `epoch`."""
@@ -100,8 +95,10 @@ class Curves:
             return float(np.ldexp(value, self.exponent))
 
 
-# Twice the first value cannot come from noise or from the first epoch's average.
+# Training that works never comes back to its first epoch, whose loss is an average over
+# the first steps of all. Twice that value is no noise; less must be seen to be none.
 DIVERGED_ABOVE_START = 2.0
+DIVERGED_ABOVE_ALL = 1.05
 # A model that had learned something (its loss fell by half) and lost most of it.
 DIVERGED_LEARNED = 0.5
 DIVERGED_LOST = 0.75
@@ -120,7 +117,11 @@ def diverged(curves):
     fallen, climbed = first - best, last - best
     # For losses that are not negative this is |first|.
     unit = max(abs(first), fallen)
-    if last - first > (DIVERGED_ABOVE_START - 1) * unit > 0:
+    jump = last - first
+    never_back = jump > max(
+        (DIVERGED_ABOVE_ALL - 1) * unit, RISE_NOISE * train.noise
+    ) and np.all(train.raw[1:] > first)
+    if jump > (DIVERGED_ABOVE_START - 1) * unit > 0 or never_back:
         sentence = (
             f"diverged: training loss has climbed from {_short(curves, first)} to "
             f"{_short(curves, last)}"
@@ -155,8 +156,13 @@ def too_little(curves):
     return {"verdict": "inconclusive", "sentence": f"inconclusive: {why}"}
 
 
-# Prechelt stops at GL between 1 % and 5 %; a verdict should be surer than a stop.
-RISE = 0.05
+# Prechelt stops at GL between 1 % and 5 %; a verdict should be surer than a stop: a few
+# hundred rows of validation differ from all others by as much. So much is left of the
+# rise when three of its standard errors are taken away. Validation
+# losses of successive epochs are correlated, and a short series of such wanders one way
+# more often than not; the errors allow for that (`_trend`).
+RISE = 0.07
+RISE_ERRORS = 3.0
 # In standard errors of the smoothed end: the lowest of many noisy values lies two to
 # three of them below the level of a flat curve without meaning anything.
 RISE_NOISE = 4.0
@@ -176,7 +182,7 @@ def overfitting(curves):
     # At the end half of the window is cut off.
     error = after / math.sqrt((val.window + 1) / 2)
     needed = max(RISE_NOISE * error, RISE_WANDER * _wander(val))
-    if val.rise <= RISE or climbed <= needed:
+    if climbed <= needed or not _surely_risen(val):
         return None
     near = val.smooth <= val.smooth[val.best] + after / math.sqrt(val.window)
     onset = val.epochs[np.flatnonzero(near)[-1]]
@@ -194,6 +200,12 @@ def overfitting(curves):
         f"{_percent(fall)}"
     )
     return {"verdict": "overfitting", "sentence": sentence, "onset_epoch": int(onset)}
+
+
+def _surely_risen(val):
+    """Whether even the lower end of what the rise may be is one that matters."""
+    errors = _trend.significance(val.raw[val.best :])
+    return errors > RISE_ERRORS and val.rise * (1 - RISE_ERRORS / errors) > RISE
 
 
 def _wander(val):
@@ -216,7 +228,9 @@ def improving(curves):
     block = max(2, round(IMPROVING_SHARE * len(val)))
     last = float(np.mean(val.raw[-block:]))
     before = float(np.mean(val.raw[-2 * block : -block]))
-    error = val.noise * math.sqrt(2 / block)
+    # Of the end alone: at the beginning the fall itself is curved like noise.
+    tail = _smoothing.noise(val.raw[-3 * block :])
+    error = min(val.noise, tail) * math.sqrt(2 / block)
     fall = val.relative(before - last, val.best)
     at_the_end = val.best >= len(val) - 2 * block
     if not at_the_end or fall < IMPROVING_FALL:
@@ -233,8 +247,13 @@ def improving(curves):
 
 # Training has brought next to nothing, and there is nothing between the curves that a
 # penalty could close.
-UNDERFITTING_FALL = 0.10
-UNDERFITTING_GAP = 0.10
+UNDERFITTING_FALL = 0.125
+UNDERFITTING_GAP = 0.125
+# Or it has brought little, and stands still: a loss that no longer depends on the order
+# of the batches is that of a network which gives a constant, its weights decayed away.
+STILL_FALL = 0.25
+STILL = 0.001
+STILL_SHARE = 0.2
 
 
 def underfitting(curves):
@@ -242,17 +261,28 @@ def underfitting(curves):
     train, val = curves.train, curves.val
     first, last = train.raw[0], train.smooth[-1]
     # In units of the first value, or of the range where that is zero.
-    unit = abs(first) if abs(first) > ZERO * np.ptp(train.smooth) else 1.0
+    unit = abs(first) if abs(first) > _prechelt.ZERO * np.ptp(train.smooth) else 1.0
     fall, gap = (first - last) / unit, abs(val.smooth[-1] - last) / unit
-    if fall >= UNDERFITTING_FALL or gap >= UNDERFITTING_GAP:
-        return None
     moved = f"fallen by only {_percent(fall)}" if fall > 0 else "not fallen"
+    if fall < UNDERFITTING_FALL and gap < UNDERFITTING_GAP:
+        why = (
+            f"validation loss is as high ({_short(curves, val.smooth[-1])} against "
+            f"{_short(curves, last)})"
+        )
+    elif fall < STILL_FALL and _stands_still(train, STILL * unit):
+        why = f"stands still at {_short(curves, last)}"
+    else:
+        return None
     sentence = (
-        f"underfitting: training loss has {moved} since the first epoch, and "
-        f"validation loss is as high ({_short(curves, val.smooth[-1])} against "
-        f"{_short(curves, last)})"
+        f"underfitting: training loss has {moved} since the first epoch, and {why}"
     )
     return {"verdict": "underfitting", "sentence": sentence}
+
+
+def _stands_still(series, least):
+    """Whether the last values, `MIN_EPOCHS` of them or more, differ by less."""
+    tail = series.raw[-max(MIN_EPOCHS, round(STILL_SHARE * len(series))) :]
+    return len(series) > MIN_EPOCHS and float(np.ptp(tail)) < least
 
 
 def good_fit(curves):

@@ -46,7 +46,7 @@ def test_every_source_gives_the_rows(source):
     assert _columns.as_rows(source()) == ROWS
 
 
-@pytest.mark.parametrize("source", [None, 3, "run.jsonl", [1, 2], [None], {1, 2}])
+@pytest.mark.parametrize("source", [None, 3, b"run.jsonl", [1, 2], [None], {1, 2}])
 def test_what_is_no_curve_is_refused(source):
     with pytest.raises(TypeError, match="`rows_or_history` must be"):
         _columns.as_rows(source)

@@ -1,0 +1,218 @@
+"""The data sets of the labelled curves, and which half they belong to."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn import datasets
+from sklearn.model_selection import train_test_split
+
+# half: (data sets, seeds), as LABELS.md has it.
+HALVES = {
+    "to tune on": (("diabetes", "digits", "friedman1", "moons"), (0, 1)),
+    "held out at first": (("breast_cancer", "wine", "friedman2", "hypercube"), (2,)),
+    "to tune on again": (("iris", "circles", "quantiles", "friedman3"), (4,)),
+    "held out next": (
+        ("alcohol", "concavity", "hastie", "swiss_roll", "clusters"),
+        (6,),
+    ),
+    "held out": (("odd", "proline", "uncorrelated", "s_curve", "blobs"), (8,)),
+}
+MANY = 4000
+
+
+class Data(NamedTuple):
+    """Rows in three parts, each (x, y); `classes` is 0 for a regression."""
+
+    train: Any
+    validation: Any
+    test: Any
+    classes: int
+
+    def loss(self, y, predicted):
+        """Mean squared error, or cross-entropy of probabilities as Keras clips them."""
+        if not self.classes:
+            return float(np.mean((predicted[:, 0] - y) ** 2))
+        chosen = predicted[np.arange(len(y)), y.astype(int)]
+        # NaN stays NaN.
+        return float(-np.mean(np.log(np.clip(chosen, 1e-7, 1.0))))
+
+    def constant(self):
+        """The losses of the best constant prediction of the training rows."""
+        y = self.train[1]
+        if self.classes:
+            best = np.bincount(y.astype(int), minlength=self.classes) / len(y)
+        else:
+            best = np.array([np.mean(y)])
+        return {
+            f"constant_{name}": self.loss(part[1], np.tile(best, (len(part[1]), 1)))
+            for name, part in (("train", self.train), ("test", self.test))
+        }
+
+
+def divided(x, y, train, validation, seed, classes=0):
+    """Standardised by the training rows."""
+    x, rest_x, y, rest_y = train_test_split(
+        x, y, train_size=train, random_state=seed, stratify=y if classes else None
+    )
+    val_x, test_x, val_y, test_y = train_test_split(
+        rest_x,
+        rest_y,
+        train_size=validation,
+        random_state=seed,
+        stratify=rest_y if classes else None,
+    )
+    centre, scale = x.mean(axis=0), x.std(axis=0)
+    scale[scale == 0] = 1.0
+    mean, sd = (0.0, 1.0) if classes else (y.mean(), y.std())
+    parts = [(x, y), (val_x, val_y), (test_x, test_y)]
+    standardised = [
+        (((a - centre) / scale).astype("float32"), ((b - mean) / sd).astype("float32"))
+        for a, b in parts
+    ]
+    return Data(*standardised, classes)
+
+
+def diabetes(seed):
+    return divided(*datasets.load_diabetes(return_X_y=True), 120, 120, seed)
+
+
+def digits(seed):
+    return divided(*datasets.load_digits(return_X_y=True), 200, 400, seed, 10)
+
+
+def friedman1(seed):
+    x, y = datasets.make_friedman1(320 + MANY, noise=2.0, random_state=seed)
+    return divided(x, y, 120, 200, seed)
+
+
+def moons(seed):
+    x, y = datasets.make_moons(280 + MANY, noise=0.4, random_state=seed)
+    return divided(x, y, 80, 200, seed, 2)
+
+
+def breast_cancer(seed):
+    return divided(*datasets.load_breast_cancer(return_X_y=True), 100, 150, seed, 2)
+
+
+def wine(seed):
+    return divided(*datasets.load_wine(return_X_y=True), 50, 50, seed, 3)
+
+
+def friedman2(seed):
+    x, y = datasets.make_friedman2(300 + MANY, noise=250.0, random_state=seed)
+    return divided(x, y, 100, 200, seed)
+
+
+def hypercube(seed):
+    x, y = datasets.make_classification(
+        320 + MANY, 20, n_informative=5, n_redundant=0, flip_y=0.1, random_state=seed
+    )
+    return divided(x, y, 120, 200, seed, 2)
+
+
+def iris(seed):
+    return divided(*datasets.load_iris(return_X_y=True), 40, 40, seed, 3)
+
+
+def circles(seed):
+    x, y = datasets.make_circles(280 + MANY, noise=0.3, factor=0.4, random_state=seed)
+    return divided(x, y, 80, 200, seed, 2)
+
+
+def quantiles(seed):
+    x, y = datasets.make_gaussian_quantiles(
+        n_samples=400 + MANY, n_features=8, n_classes=3, random_state=seed
+    )
+    return divided(x, y, 150, 250, seed, 3)
+
+
+def friedman3(seed):
+    x, y = datasets.make_friedman3(300 + MANY, noise=0.2, random_state=seed)
+    return divided(x, y, 100, 200, seed)
+
+
+def alcohol(seed):
+    """The wines' content of alcohol from the other twelve measurements."""
+    x, _ = datasets.load_wine(return_X_y=True)
+    return divided(x[:, 1:], x[:, 0], 50, 50, seed)
+
+
+def concavity(seed):
+    """The worst concavity of a tumour from the mean values of its cells."""
+    x, _ = datasets.load_breast_cancer(return_X_y=True)
+    return divided(x[:, :10], x[:, 26], 100, 150, seed)
+
+
+def hastie(seed):
+    x, y = datasets.make_hastie_10_2(400 + MANY, random_state=seed)
+    return divided(x, y > 0, 150, 250, seed, 2)
+
+
+def swiss_roll(seed):
+    x, y = datasets.make_swiss_roll(280 + MANY, noise=1.5, random_state=seed)
+    return divided(x, y, 80, 200, seed)
+
+
+def clusters(seed):
+    x, y = datasets.make_classification(
+        400 + MANY, 30, n_informative=6, n_classes=4, flip_y=0.05, random_state=seed
+    )
+    return divided(x, y, 150, 250, seed, 4)
+
+
+def odd(seed):
+    """Whether a handwritten digit is odd."""
+    x, y = datasets.load_digits(return_X_y=True)
+    return divided(x, y % 2, 120, 250, seed, 2)
+
+
+def proline(seed):
+    """The wines' content of proline from the other twelve measurements."""
+    x, _ = datasets.load_wine(return_X_y=True)
+    return divided(x[:, :12], x[:, 12], 50, 50, seed)
+
+
+def uncorrelated(seed):
+    x, y = datasets.make_sparse_uncorrelated(320 + MANY, 10, random_state=seed)
+    return divided(x, y, 120, 200, seed)
+
+
+def s_curve(seed):
+    x, y = datasets.make_s_curve(280 + MANY, noise=0.3, random_state=seed)
+    return divided(x, y, 80, 200, seed)
+
+
+def blobs(seed):
+    x, y = datasets.make_blobs(
+        400 + MANY, 6, centers=5, cluster_std=5.0, random_state=seed
+    )
+    return divided(x, y, 150, 250, seed, 5)
+
+
+DATA_SETS = {
+    one.__name__: one
+    for one in (
+        diabetes,
+        digits,
+        friedman1,
+        moons,
+        breast_cancer,
+        wine,
+        friedman2,
+        hypercube,
+        iris,
+        circles,
+        quantiles,
+        friedman3,
+        alcohol,
+        concavity,
+        hastie,
+        swiss_roll,
+        clusters,
+        odd,
+        proline,
+        uncorrelated,
+        s_curve,
+        blobs,
+    )
+}
