@@ -350,7 +350,7 @@ def test_every_penalty_in_every_role_by_its_registered_name():
         terms += 4
     outputs = keras.layers.Flatten()(keras.layers.Average()(branches))
     model = keras.Model(inputs, keras.layers.Dense(1)(outputs))
-    sgd = keras.optimizers.SGD(1e-3)
+    sgd = keras.optimizers.SGD(1e-4)
     model.compile(kd.DecoupledWeightDecay(sgd, rules=rules), "mse")
     x = np.random.default_rng(0).integers(0, 5, (8, 6))
     loss = model.fit(x, np.ones((8, 1)), epochs=2, verbose=0).history["loss"]
