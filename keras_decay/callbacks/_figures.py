@@ -44,6 +44,11 @@ class Figures:
         for path in self.paths:
             _rows.remove_leftovers(path)
 
+    @property
+    def grow(self):
+        """Whether they are drawn while training runs, too."""
+        return self._every is not None
+
     def epoch(self, count, rows):
         """Draw, if it is time to and there is time for it.
 

@@ -36,6 +36,8 @@ class Outputs:
 
     def epoch(self, rows):
         """There is a further row."""
+        if self._display is None and not self.figures.grow:
+            return
         for row in rows[self._taken :]:
             self._thinned.add(row)
         self._taken = len(rows)

@@ -2,6 +2,7 @@
 
 import csv
 import tracemalloc
+import warnings
 from types import SimpleNamespace
 
 import keras
@@ -270,11 +271,13 @@ def test_tables_have_as_many_cells_in_every_row(build, data, tmp_path):
 
 def test_many_epochs_take_no_more_memory_than_their_rows(build, data, tmp_path):
     """Oracle: the second half of the epochs takes as much as the first."""
-    curve = LearningCurve(tmp_path / "run.jsonl", track_batches=2)
+    curve = LearningCurve(tmp_path / "run.jsonl", track_batches=2, live=False)
     model, grown, sizes = build(), [], []
 
     class Goes(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
+            # A test run keeps every warning, and Keras on PyTorch warns in each epoch.
+            warnings.simplefilter("ignore")
             tracemalloc.start()
             for count in range(1, 801):
                 curve.on_epoch_begin(count)
@@ -286,8 +289,7 @@ def test_many_epochs_take_no_more_memory_than_their_rows(build, data, tmp_path):
 
     model.fit(*data, verbose=0, callbacks=[curve, Goes()])
     assert len(curve.rows) == 801
-    # The rows, each of about 20 numbers, and up to 400 more to be drawn.
-    assert grown[0] < 400 * 6000
+    assert grown[0] < 400 * 4000  # a row has about 20 numbers
     assert grown[1] - grown[0] < 1.1 * grown[0]
     # The numbers of epochs and the times have a few digits more.
     assert sizes[1] - sizes[0] < 1.1 * sizes[0]
