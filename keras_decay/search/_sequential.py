@@ -1,0 +1,113 @@
+"""Tasks trained one after another by `fit`: slow, and right for every model."""
+
+import time
+
+import keras
+import numpy as np
+
+from keras_decay.callbacks import LearningCurve
+from keras_decay.search._building import build_model, first_rows, rows_of
+from keras_decay.search._work import Outcome, epoch_order
+
+# Of a row of the learning curve, what is no loss or metric.
+_NOT_HISTORY = ("epoch", "step", "seconds", "learning_rate", "weight_decay")
+
+
+class _OrderedBatches(keras.utils.PyDataset):
+    """The batches of an epoch in the order of `epoch_order`."""
+
+    def __init__(self, data, rows, seed, settings):
+        super().__init__()
+        self._data, self._rows = data, rows
+        self._seed, self._settings = seed, settings
+        self._epoch = 0
+        self._order = self._of_epoch()
+
+    def _of_epoch(self):
+        if not self._settings.shuffle:
+            return self._rows
+        return self._rows[epoch_order(self._seed, self._epoch, len(self._rows))]
+
+    def __len__(self):
+        return -(-len(self._rows) // self._settings.batch_size)
+
+    def __getitem__(self, index):
+        size = self._settings.batch_size
+        rows = self._order[index * size : (index + 1) * size]
+        batch = [rows_of(self._data.x, rows), rows_of(self._data.y, rows)]
+        if self._data.weight is not None:
+            batch.append(self._data.weight[rows])
+        return tuple(batch)
+
+    def on_epoch_end(self):
+        self._epoch += 1
+        self._order = self._of_epoch()
+
+
+def train(job, task):
+    """Train one task, and return its `Outcome`."""
+    start = time.perf_counter()
+    data, settings = job.data, job.settings
+    split = job.splits[task.split]
+    params = job.candidates[task.candidate]
+    model = build_model(job.build, params, task.seed, first_rows(data.x, 1))
+    curve = LearningCurve(live=False)
+    callbacks = [curve]
+    stopping = settings.stopping and _stopping(settings.stopping)
+    if stopping:
+        callbacks.append(stopping)
+    model.fit(
+        _OrderedBatches(data, split.train, task.seed, settings),
+        epochs=settings.epochs,
+        validation_data=_validation(data, split.valid),
+        validation_batch_size=settings.batch_size,
+        shuffle=False,
+        verbose=0,
+        callbacks=callbacks,
+    )
+    predictions = None
+    if settings.predict and len(split.valid):
+        x = rows_of(data.x, split.valid)
+        predictions = model.predict(x, batch_size=settings.batch_size, verbose=0)
+    restored = stopping and settings.stopping.restore_best_weights
+    return Outcome(
+        history=history_of(curve.rows),
+        best_epoch=int(stopping.best_epoch) if restored else None,
+        predictions=predictions,
+        weights=model.get_weights() if settings.keep_weights else None,
+        engine="sequential",
+        seconds=time.perf_counter() - start,
+    )
+
+
+def history_of(rows):
+    """The numbers of a learning curve's rows, by their names."""
+    names = {name for row in rows for name in row if name not in _NOT_HISTORY}
+    history = {}
+    for name in sorted(names):
+        values = [row.get(name) for row in rows]
+        if all(isinstance(v, (int, float)) or v is None for v in values):
+            numbers = [np.nan if v is None else v for v in values]
+            history[name] = np.asarray(numbers, "float64")
+    return history
+
+
+def _validation(data, rows):
+    if not len(rows):
+        return None
+    parts = [rows_of(data.x, rows), rows_of(data.y, rows)]
+    if data.valid_weight is not None:
+        parts.append(data.valid_weight[rows])
+    return tuple(parts)
+
+
+def _stopping(stopping):
+    return keras.callbacks.EarlyStopping(
+        monitor=stopping.monitor,
+        min_delta=stopping.min_delta,
+        patience=stopping.patience,
+        mode=stopping.mode,
+        baseline=stopping.baseline,
+        restore_best_weights=stopping.restore_best_weights,
+        start_from_epoch=stopping.start,
+    )
