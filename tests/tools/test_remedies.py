@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from audited_models import dense, kernels
+from audited_models import L1, assigned_late, assigned_to_variable, dense
 
 import keras_decay as kd
 from keras_decay.tools._config_findings import findings_on_config
@@ -11,18 +11,6 @@ from keras_decay.tools._penalties import same
 from keras_decay.tools._survival import loads_alike
 
 K = keras.optimizers
-
-
-def late(penalty):
-    model = kernels("adam")
-    model.layers[0].kernel_regularizer = penalty
-    return model
-
-
-def unsaved(penalty):
-    model = kernels("adam")
-    model.layers[0].kernel.regularizer = penalty
-    return model
 
 
 def moved(model):
@@ -34,16 +22,15 @@ def removed(model):
 
 
 def attached(model):
-    kd.regularize(model, [("first/kernel", keras.regularizers.L1(0.01))])
+    kd.regularize(model, [("first/kernel", L1)])
 
 
-L1 = keras.regularizers.L1(0.01)
 # The finding, a model that has it, the function that its remedy names, and its use.
 REMEDIES = {
     "l2-under-adaptive": (lambda: dense("adam", "l2"), "kd.decouple(", moved),
     "l2-and-decay": (lambda: dense(kd.SGDW(0.1, 0.1), "l2"), "kd.regularize(", removed),
-    "regularizer-assigned-too-late": (lambda: late(L1), "kd.regularize(", attached),
-    "penalty-not-saved": (lambda: unsaved(L1), "kd.regularize(", attached),
+    "regularizer-assigned-too-late": (assigned_late, "kd.regularize(", attached),
+    "penalty-not-saved": (assigned_to_variable, "kd.regularize(", attached),
 }
 
 
