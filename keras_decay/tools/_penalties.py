@@ -76,8 +76,8 @@ def same(regularizer, other):
 def config_of(regularizer):
     """The config of a regularizer; None where it has none.
 
-    Keras asks for one only where a model is saved, and takes any function for a
-    regularizer.
+    Keras asks for one only where a model is saved, and later versions than 3.12 take
+    any function for a regularizer.
     """
     if not isinstance(regularizer, keras.regularizers.Regularizer):
         return None
