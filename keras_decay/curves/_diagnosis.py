@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_decay.curves import _columns, _prechelt, _suggestions, _verdicts
+from keras_decay.curves import _columns, _prechelt, _smoothed, _suggestions, _verdicts
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def diagnose(rows_or_history):
     val = _columns.series(rows, f"val_{column}")
     base = {"column": column, "n_epochs": len(rows)}
 
-    finite = _verdicts.Curves.of(train, val)
+    finite = _smoothed.Curves.of(train, val)
     base.update(_numbers(finite))
     for rule in _verdicts.RULES:
         found = rule(finite)

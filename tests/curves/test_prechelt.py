@@ -81,12 +81,12 @@ def test_significance_of_a_trend_in_independent_noise():
     step = basis[-1] - basis[np.argmin(fitted)]
     covariance = np.linalg.inv(basis.T @ basis) * power[0] / 397
     oracle = step @ weights / np.sqrt(step @ covariance @ step)
-    assert 0.8 * oracle < _trend.significance(values) < 1.001 * oracle
+    assert 0.8 * oracle < _trend.trend(values).errors < 1.001 * oracle
 
 
 def test_significance_where_there_is_no_noise():
     t = np.arange(20.0)
-    assert _trend.significance((t / 20) ** 2) == math.inf
-    assert _trend.significance(-t) == 0
-    assert _trend.significance(np.ones(20)) == 0
-    assert _trend.significance(t[:6]) == 0
+    assert _trend.trend((t / 20) ** 2).errors == math.inf
+    assert _trend.trend(-t).errors == 0
+    assert _trend.trend(np.ones(20)).errors == 0
+    assert _trend.trend(t[:6]).errors == 0
