@@ -105,9 +105,10 @@ IMPROVING_GAIN = 0.04
 # What the end of the curve shows is asked three times; the answer in the middle counts:
 # the last fifth may be one wave of a wandering loss, the last half a fall long over.
 IMPROVING_SHARES = (1 / 5, 1 / 3, 1 / 2)
-IMPROVING_NOISE = 1.5
+IMPROVING_NOISE = 2.0
 # A loss that has given back more than this of what was learned is not at its best.
 IMPROVING_LOST = 0.10
+IMPROVING_RISE = 0.03
 
 
 def improving(curves):
@@ -123,6 +124,9 @@ def improving(curves):
     if gain < IMPROVING_GAIN or fall <= IMPROVING_NOISE * error:
         return None
     if curves.lost > IMPROVING_LOST:
+        return None
+    late = val.best >= (1 - IMPROVING_SHARES[0]) * len(val)
+    if val.rise > IMPROVING_RISE and not late:
         return None
     ends = f"{_percent(val.rise)} above its best" if val.rise > 0.01 else "at its best"
     sentence = (

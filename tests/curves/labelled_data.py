@@ -15,7 +15,8 @@ HALVES = {
         ("alcohol", "concavity", "hastie", "swiss_roll", "clusters"),
         (6,),
     ),
-    "held out": (("odd", "proline", "uncorrelated", "s_curve", "blobs"), (8,)),
+    "held out then": (("odd", "proline", "uncorrelated", "s_curve", "blobs"), (8,)),
+    "held out": (("blood", "petal", "ink", "linear", "parity", "waves"), (10,)),
 }
 MANY = 4000
 
@@ -189,6 +190,47 @@ def blobs(seed):
     return divided(x, y, 150, 250, seed, 5)
 
 
+def blood(seed):
+    """The diabetes patients' s5, log triglycerides, from the other nine columns."""
+    x, _ = datasets.load_diabetes(return_X_y=True)
+    return divided(np.delete(x, 8, axis=1), x[:, 8], 120, 120, seed)
+
+
+def petal(seed):
+    """The width of an iris' petal from its other three measurements."""
+    x, _ = datasets.load_iris(return_X_y=True)
+    return divided(x[:, :3], x[:, 3], 40, 40, seed)
+
+
+def ink(seed):
+    """The ink in the lower half of a handwritten digit from the upper half's pixels."""
+    x, _ = datasets.load_digits(return_X_y=True)
+    return divided(x[:, :32], x[:, 32:].sum(axis=1), 150, 250, seed)
+
+
+def linear(seed):
+    x, y = datasets.make_regression(
+        300 + MANY, 20, n_informative=10, noise=60.0, random_state=seed
+    )
+    return divided(x, y, 100, 200, seed)
+
+
+def parity(seed):
+    """Whether two of six normal inputs have one sign; one label in twenty is turned."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(400 + MANY, 6))
+    y = (x[:, 0] * x[:, 1] > 0) ^ (rng.random(len(x)) < 0.05)
+    return divided(x, y, 150, 250, seed, 2)
+
+
+def waves(seed):
+    """A sum of sines of three of five uniform inputs, with normal noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-2, 2, size=(320 + MANY, 5))
+    y = np.sin(2 * x[:, :3]).sum(axis=1) + rng.normal(scale=0.4, size=len(x))
+    return divided(x, y, 120, 200, seed)
+
+
 DATA_SETS = {
     one.__name__: one
     for one in (
@@ -214,5 +256,11 @@ DATA_SETS = {
         uncorrelated,
         s_curve,
         blobs,
+        blood,
+        petal,
+        ink,
+        linear,
+        parity,
+        waves,
     )
 }
