@@ -75,16 +75,27 @@ def diagnose(rows_or_history):
       first value, or has never come back to it and ends 5 % above it, more than noise
       does; or it has given back three quarters of a fall by more than half.
     - *inconclusive*: fewer than 5 epochs with validation, or no training loss.
-    - *overfitting*: the generalisation loss GL = E_va(end) / min E_va − 1, less three
-      of its standard errors, exceeds 7 %; the rise is also twice the size of rises that
-      were undone again; and E_tr has fallen by at least 2 % since. The standard error
-      allows for losses that are correlated from epoch to epoch. The onset is the last
-      epoch at which E_va was within a standard error of its best.
+    - *overfitting*: E_va ends above its best by more than four standard errors of that
+      average, E_tr has fallen by at least 2 % since, and either
+      - the generalisation loss GL = E_va(end) / min E_va − 1, less three of its
+        standard errors, exceeds 7 %, and is twice the size of rises that were undone
+        again; the standard error allows for losses that are correlated from epoch to
+        epoch; or
+      - the rise is large: GL of at least 12 %, which takes back at least 12 % of what
+        was learned, E_tr(0) − min E_va; and it is smooth, 25 times the jitter from
+        epoch to epoch, or three standard errors where 30 epochs or more show that the
+        jitter is hardly correlated (at most 0.35).
+
+      The onset is the last epoch at which E_va was within a standard error of its best.
     - *inconclusive*, too, if E_va has risen so, but E_tr has not fallen.
-    - *improving*: the last tenth of the epochs has brought E_va down by at least 1 %,
-      more than noise does.
+    - *improving*: half as many epochs again would bring E_va down by at least 4 %, and
+      by two standard errors, if it went on as it went of late: in a straight line
+      against the logarithm of the epochs. Its slope is the middle one of those over
+      the last fifth, third and half, each a median over all pairs of epochs (Theil and
+      Sen). And E_va is near its best: that was in the last fifth of the epochs, or lies
+      at most 3 % below the end; and at most a tenth of what was learned is lost.
     - *underfitting*: E_tr has fallen by less than 12.5 % since the first epoch, and
-      E_va is as close to it; or by less than 25 %, and it no longer changes.
+      E_va is as close to it; or by less than 40 %, and it no longer changes.
     - *good fit*: none of these.
 
     The verdict is on the loss without penalty (`data_loss`, `val_data_loss`) where it
@@ -115,8 +126,9 @@ def diagnose(rows_or_history):
     print(kd.diagnose(curve))
     ```
 
-    Reference: Prechelt, Early stopping, but when?, 1998, for GL, P_k, PQ and UP. The
-    rules on noise, on the training loss and on divergence are ours.
+    Reference: Prechelt, Early stopping, but when?, 1998, for GL, P_k, PQ and UP; Sen,
+    Estimates of the regression coefficient based on Kendall's tau, 1968, for the slope.
+    The rules on noise, on the training loss and on divergence are ours.
     """
     rows = _columns.as_rows(rows_or_history)
     column = _columns.loss_columns(rows)

@@ -106,7 +106,8 @@ IMPROVING_GAIN = 0.04
 # the last fifth may be one wave of a wandering loss, the last half a fall long over.
 IMPROVING_SHARES = (1 / 5, 1 / 3, 1 / 2)
 IMPROVING_NOISE = 2.0
-# A loss that has given back more than this of what was learned is not at its best.
+# A loss that has given back more than this of what was learned is not at its best. Nor
+# is one that lies more than this above it, unless the best was but a wave ago.
 IMPROVING_LOST = 0.10
 IMPROVING_RISE = 0.03
 
