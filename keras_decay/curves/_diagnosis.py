@@ -94,14 +94,15 @@ def diagnose(rows_or_history):
       the last fifth, third and half, each a median over all pairs of epochs (Theil and
       Sen). And E_va is near its best: that was in the last fifth of the epochs, or lies
       at most 3 % below the end; and at most a tenth of what was learned is lost.
-    - *underfitting*: E_tr has fallen by less than 12.5 % since the first epoch, and
-      E_va is as close to it; or by less than 40 %, and it no longer changes.
+    - *underfitting*: E_tr has fallen by less than 30 % since the first epoch, and E_va
+      lies within 20 % of that epoch's loss from it; or by less than 40 %, and it no
+      longer changes.
     - *good fit*: none of these.
 
     The verdict is on the loss without penalty (`data_loss`, `val_data_loss`) where it
     was recorded, else on `loss` and `val_loss`. It does not depend on the unit of the
     loss. A single curve cannot tell a poor model from a hard task: underfitting means
-    that training has brought next to nothing, good fit that it was stopped in time.
+    that training has brought little, good fit that it was stopped in time.
     How often the verdicts are right is told in docs/verdicts.md.
 
     Args:

@@ -137,11 +137,11 @@ def improving(curves):
     return {"verdict": "improving", "sentence": sentence}
 
 
-# Training has brought next to nothing, and there is nothing between the curves that a
-# penalty could close.
-UNDERFITTING_FALL = 0.125
-UNDERFITTING_GAP = 0.125
-# Or it has brought little, and stands still: a loss that no longer depends on the order
+# Training has brought little, and there is little between the curves that a penalty
+# could close.
+UNDERFITTING_FALL = 0.30
+UNDERFITTING_GAP = 0.20
+# Or it has brought somewhat more, and stands still: a loss that no longer depends on the order
 # of the batches is that of a network which gives a constant, its weights decayed away.
 STILL_FALL = 0.40
 STILL = 0.001

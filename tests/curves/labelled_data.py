@@ -9,14 +9,21 @@ from sklearn.model_selection import train_test_split
 # half: (data sets, seeds), as LABELS.md has it.
 HALVES = {
     "to tune on": (("diabetes", "digits", "friedman1", "moons"), (0, 1)),
-    "held out at first": (("breast_cancer", "wine", "friedman2", "hypercube"), (2,)),
+    "held out first": (("breast_cancer", "wine", "friedman2", "hypercube"), (2,)),
     "to tune on again": (("iris", "circles", "quantiles", "friedman3"), (4,)),
-    "held out next": (
+    "held out second": (
         ("alcohol", "concavity", "hastie", "swiss_roll", "clusters"),
         (6,),
     ),
-    "held out then": (("odd", "proline", "uncorrelated", "s_curve", "blobs"), (8,)),
-    "held out": (("blood", "petal", "ink", "linear", "parity", "waves"), (10,)),
+    "held out third": (("odd", "proline", "uncorrelated", "s_curve", "blobs"), (8,)),
+    "held out fourth": (
+        ("blood", "petal", "ink", "linear", "parity", "waves"),
+        (10,),
+    ),
+    "held out": (
+        ("bmi", "flavanoids", "high", "spirals", "rare", "product"),
+        (12,),
+    ),
 }
 MANY = 4000
 
@@ -231,6 +238,55 @@ def waves(seed):
     return divided(x, y, 120, 200, seed)
 
 
+def bmi(seed):
+    """The diabetes patients' body mass index from the other nine columns."""
+    x, _ = datasets.load_diabetes(return_X_y=True)
+    return divided(np.delete(x, 2, axis=1), x[:, 2], 120, 120, seed)
+
+
+def flavanoids(seed):
+    """The wines' content of flavanoids from the other twelve measurements."""
+    x, _ = datasets.load_wine(return_X_y=True)
+    return divided(np.delete(x, 6, axis=1), x[:, 6], 50, 50, seed)
+
+
+def high(seed):
+    """Whether a handwritten digit is 5 or more."""
+    x, y = datasets.load_digits(return_X_y=True)
+    return divided(x, y >= 5, 150, 250, seed, 2)
+
+
+def spirals(seed):
+    """Two spirals of one and a half turns each, with normal noise."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(2, size=320 + MANY)
+    radius = rng.uniform(0.3, 3.0, size=len(y))
+    angle = np.pi * (radius + y)
+    x = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    x += rng.normal(scale=0.2, size=x.shape)
+    return divided(x, y, 120, 200, seed, 2)
+
+
+def rare(seed):
+    x, y = datasets.make_classification(
+        400 + MANY,
+        12,
+        n_informative=6,
+        n_classes=3,
+        weights=[0.6, 0.3, 0.1],
+        random_state=seed,
+    )
+    return divided(x, y, 150, 250, seed, 3)
+
+
+def product(seed):
+    """A product and an absolute value of three of six normal inputs, with noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(320 + MANY, 6))
+    y = x[:, 0] * x[:, 1] + np.abs(x[:, 2]) + rng.normal(scale=0.3, size=len(x))
+    return divided(x, y, 120, 200, seed)
+
+
 DATA_SETS = {
     one.__name__: one
     for one in (
@@ -262,5 +318,11 @@ DATA_SETS = {
         linear,
         parity,
         waves,
+        bmi,
+        flavanoids,
+        high,
+        spirals,
+        rare,
+        product,
     )
 }
