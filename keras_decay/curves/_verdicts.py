@@ -141,8 +141,9 @@ def improving(curves):
 # could close.
 UNDERFITTING_FALL = 0.30
 UNDERFITTING_GAP = 0.20
-# Or it has brought somewhat more, and stands still: a loss that no longer depends on the order
-# of the batches is that of a network which gives a constant, its weights decayed away.
+# Or it has brought somewhat more, and stands still: a loss that no longer depends on
+# the order of the batches is that of a network which gives a constant, its weights
+# decayed away.
 STILL_FALL = 0.40
 STILL = 0.001
 STILL_SHARE = 0.2
