@@ -1,4 +1,4 @@
-"""The data sets of the labelled curves, and which half they belong to."""
+"""The data sets of the labelled curves that are kept, and their parts."""
 
 from typing import Any, NamedTuple
 
@@ -6,16 +6,16 @@ import numpy as np
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
-# half: (data sets, seeds), as LABELS.md has it.
-HALVES = {
-    "to tune on": (("diabetes", "digits", "friedman1", "moons"), (0, 1)),
-    "held out first": (("breast_cancer", "wine", "friedman2", "hypercube"), (2,)),
-    "to tune on again": (("iris", "circles", "quantiles", "friedman3"), (4,)),
+# part: (data sets, seeds), as LABELS.md has it.
+RECORDED = {
     "held out second": (
         ("alcohol", "concavity", "hastie", "swiss_roll", "clusters"),
         (6,),
     ),
-    "held out third": (("odd", "proline", "uncorrelated", "s_curve", "blobs"), (8,)),
+    "held out third": (
+        ("odd", "proline", "uncorrelated", "s_curve", "blobs"),
+        (8,),
+    ),
     "held out fourth": (
         ("blood", "petal", "ink", "linear", "parity", "waves"),
         (10,),
@@ -78,65 +78,6 @@ def divided(x, y, train, validation, seed, classes=0):
         for a, b in parts
     ]
     return Data(*standardised, classes)
-
-
-def diabetes(seed):
-    return divided(*datasets.load_diabetes(return_X_y=True), 120, 120, seed)
-
-
-def digits(seed):
-    return divided(*datasets.load_digits(return_X_y=True), 200, 400, seed, 10)
-
-
-def friedman1(seed):
-    x, y = datasets.make_friedman1(320 + MANY, noise=2.0, random_state=seed)
-    return divided(x, y, 120, 200, seed)
-
-
-def moons(seed):
-    x, y = datasets.make_moons(280 + MANY, noise=0.4, random_state=seed)
-    return divided(x, y, 80, 200, seed, 2)
-
-
-def breast_cancer(seed):
-    return divided(*datasets.load_breast_cancer(return_X_y=True), 100, 150, seed, 2)
-
-
-def wine(seed):
-    return divided(*datasets.load_wine(return_X_y=True), 50, 50, seed, 3)
-
-
-def friedman2(seed):
-    x, y = datasets.make_friedman2(300 + MANY, noise=250.0, random_state=seed)
-    return divided(x, y, 100, 200, seed)
-
-
-def hypercube(seed):
-    x, y = datasets.make_classification(
-        320 + MANY, 20, n_informative=5, n_redundant=0, flip_y=0.1, random_state=seed
-    )
-    return divided(x, y, 120, 200, seed, 2)
-
-
-def iris(seed):
-    return divided(*datasets.load_iris(return_X_y=True), 40, 40, seed, 3)
-
-
-def circles(seed):
-    x, y = datasets.make_circles(280 + MANY, noise=0.3, factor=0.4, random_state=seed)
-    return divided(x, y, 80, 200, seed, 2)
-
-
-def quantiles(seed):
-    x, y = datasets.make_gaussian_quantiles(
-        n_samples=400 + MANY, n_features=8, n_classes=3, random_state=seed
-    )
-    return divided(x, y, 150, 250, seed, 3)
-
-
-def friedman3(seed):
-    x, y = datasets.make_friedman3(300 + MANY, noise=0.2, random_state=seed)
-    return divided(x, y, 100, 200, seed)
 
 
 def alcohol(seed):
@@ -290,18 +231,6 @@ def product(seed):
 DATA_SETS = {
     one.__name__: one
     for one in (
-        diabetes,
-        digits,
-        friedman1,
-        moons,
-        breast_cancer,
-        wine,
-        friedman2,
-        hypercube,
-        iris,
-        circles,
-        quantiles,
-        friedman3,
         alcohol,
         concavity,
         hastie,

@@ -53,13 +53,13 @@ def test_overfitting_is_found_under_noise(curves, noise, power):
 @pytest.mark.parametrize("n", [20, 100])
 @pytest.mark.parametrize("noise", [0.02, 0.1, 0.3])
 def test_noise_on_a_plateau_is_not_overfitting(curves, shape, n, noise):
-    """At most 4 of 100; measured 0 to 3 of 100."""
+    """At most 4 of 100; measured none."""
     assert share("overfitting", curves, shape=shape, n=n, noise=noise) <= 0.04
 
 
 @pytest.mark.parametrize("shape", ["plateau", "settles"])
 def test_noise_that_wanders_is_seldom_overfitting(curves, shape):
-    """At most 8 of 100, at a correlation of 0.5 between epochs; measured 2 to 5."""
+    """At most 8 of 100, at a correlation of 0.5 between epochs; measured 1."""
     given = {"noise": 0.1, "correlation": 0.5}
     assert share("overfitting", curves, shape=shape, **given) <= 0.08
 
@@ -68,7 +68,7 @@ def test_noise_that_wanders_is_seldom_overfitting(curves, shape):
     ("correlation", "most"), [(0.0, 0.01), (0.5, 0.05), (0.8, 0.13), (0.95, 0.13)]
 )
 def test_short_curves_that_wander_are_seldom_overfitting(curves, correlation, most):
-    """20 epochs. Measured 0, 3, 12 and 9 of 100; without the test of the trend 1,
+    """20 epochs. Measured 0, 2, 10 and 10 of 100; without the test of the trend 1,
     15, 33 and 41. docs/verdicts.md tells these numbers.
     """
     given = {"noise": 0.1, "correlation": correlation, "n": 20}
