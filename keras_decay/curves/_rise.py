@@ -8,9 +8,9 @@ from keras_decay.curves import _trend
 
 # Prechelt stops at GL between 1 % and 5 %; a verdict should be surer than a stop: a few
 # hundred rows of validation differ from all others by as much. So much is left of the
-# rise when three of its standard errors are taken away. Validation
-# losses of successive epochs are correlated, and a short series of such wanders one way
-# more often than not; the errors allow for that (`_trend`).
+# rise when three of its standard errors are taken away. Validation losses of successive
+# epochs are correlated, and a short series of such wanders one way more often than not;
+# the errors allow for that (`_trend`).
 RISE = 0.07
 ERRORS = 3.0
 # In standard errors of the smoothed end: the lowest of many noisy values lies two to
@@ -21,7 +21,7 @@ NOISE = 4.0
 WANDER = 2.0
 WANDER_QUANTILE = 0.9
 # A large rise, which also takes back so much of what had been learned, needs less to be
-# believed. No good fit among the curves that were labelled had both.
+# believed. Of all labelled curves but a few good fits had both.
 LARGE = 0.12
 LARGE_LOST = 0.12
 # It is smooth: so many times the jitter from epoch to epoch. A loss that wanders within
@@ -33,23 +33,29 @@ UNCORRELATED = 0.35
 LONG = 30
 
 
-def has_risen(curves):
-    """Whether validation loss lies above its best by more than noise and wandering."""
+# How it is known that validation loss has risen.
+TREND, SIZE = "trend", "size"
+
+
+def known_by(curves):
+    """How it is known that validation loss has risen since its best, or None."""
     val = curves.val
     climbed = val.smooth[-1] - val.smooth[val.best]
     # At the end half of the window is cut off.
     if climbed <= NOISE * val.jitter / math.sqrt((val.window + 1) / 2):
-        return False
+        return None
     after = val.raw[val.best :]
     trend = _trend.trend(after)
     if trend.errors > ERRORS:
         surely = val.rise * (1 - ERRORS / trend.errors)
         if surely > RISE and climbed > WANDER * _wander(val):
-            return True
+            return TREND
     if val.rise < LARGE or curves.lost < LARGE_LOST:
-        return False
+        return None
     jumps = trend.correlation < UNCORRELATED and len(after) >= LONG
-    return climbed > SMOOTH * val.jitter or (jumps and trend.errors > ERRORS)
+    if climbed > SMOOTH * val.jitter or (jumps and trend.errors > ERRORS):
+        return SIZE
+    return None
 
 
 def _wander(val):

@@ -79,7 +79,8 @@ TRAIN_FALL = 0.02
 def overfitting(curves):
     """Validation loss has turned up while training loss went on falling."""
     train, val = curves.train, curves.val
-    if not _rise.has_risen(curves):
+    known = _rise.known_by(curves)
+    if known is None:
         return None
     near = val.smooth <= val.smooth[val.best] + val.jitter / math.sqrt(val.window)
     onset = val.epochs[np.flatnonzero(near)[-1]]
@@ -92,6 +93,8 @@ def overfitting(curves):
             f"{int(onset)}; a smaller learning rate may help"
         )
         return {"verdict": "inconclusive", "sentence": sentence}
+    if known == _rise.SIZE and curves.lost < 1:
+        risen += f", which takes back {_percent(curves.lost)} of what was learned,"
     sentence = (
         f"overfitting since epoch {int(onset)}: {risen} while training loss fell by "
         f"{_percent(fall)}"

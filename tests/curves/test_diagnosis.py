@@ -97,6 +97,18 @@ def test_a_rise_that_is_over_soon_and_comes_to_rest(jitter, rise, verdict):
     assert diagnose(lists(train, val)).verdict == verdict
 
 
+def test_a_rise_known_by_its_size_tells_how_much_is_lost():
+    """A rise in waves, half of which was undone. Oracle: E_va is 0.4 at best and 0.6 at
+    the end, and E_tr began at 1.4: a fifth of what was learned is taken back.
+    """
+    waves = 0.55 + 0.05 * np.cos(2 * np.pi * np.arange(41) / 20)
+    val = [1.0, 0.6, 0.4, 0.4, 0.4, *waves]
+    found = diagnose(lists(1.4 * np.exp(-np.arange(46) / 9), val))
+    told = "50 % above its best, which takes back 20 % of what was learned, while"
+    assert found.verdict == "overfitting"
+    assert told in str(found)
+
+
 def test_a_small_part_of_what_was_learned_is_a_wave():
     """A third above its best, which is a thirtieth of the fall: it goes on falling."""
     t = np.arange(50)
