@@ -46,6 +46,9 @@ class Program:
         settings: The job's `Settings`.
         rests: The sizes of a smaller last batch that occur in training.
         valid_rests: The same in validation, or None if there is no validation.
+
+    Attributes:
+        compilations: How many programs were compiled.
     """
 
     def __init__(self, step, settings, rests, valid_rests):
@@ -54,12 +57,8 @@ class Program:
         self.names = [*LOSSES, *step.metric_names]
         if valid_rests is not None:
             self.names += ["val_" + name for name in self.names]
+        self.compilations = 0
         self.run = programs.current().compiled(self._run)
-
-    @property
-    def compilations(self):
-        """How many programs were compiled."""
-        return programs.current().program_count(self.run)
 
     def _run(self, chunk, numbers, data, orders, tables, cuts, first, count):
         """Train a chunk for some epochs.
@@ -78,6 +77,7 @@ class Program:
         Returns:
             The `Chunk` after, and the history, (tasks, epochs, names).
         """
+        self.compilations += 1  # this runs while it is compiled
         which, valid = tables
         shape = (which.shape[0], orders.shape[1], len(self.names))
         history = ops.full(shape, float("nan"), keras.config.floatx())
@@ -133,10 +133,11 @@ class Program:
 
     def _batches(self, act, rows, cut, rests, carry):
         """`carry = act(rows of a batch, its first row, carry)` for every batch."""
-        size, tasks = self._settings.batch_size, rows.shape[0]
+        size = self._settings.batch_size
 
         def batch(start, length):
-            return ops.slice(rows, (0, start), (tasks, length))
+            # No slice: XLA on TensorFlow compiles one program for each of its places.
+            return ops.take(rows, start + ops.arange(length, dtype="int32"), axis=1)
 
         def full(i, carry):
             return act(batch(i * size, size), i * size, carry)
@@ -149,7 +150,7 @@ class Program:
         if rows.shape[1] >= size:
             carry = program.repeat(cut.full, full, carry)
         if rests:
-            branches = [lambda carry: carry, *(smaller(length) for length in rests)]
+            branches = [smaller(length) for length in rests]
             carry = program.choose(cut.rest, branches, carry)
         return carry
 
@@ -193,7 +194,12 @@ def _written(predictions, predicted, start):
     """The predictions with those of a batch at their place."""
 
     def write(stack, new):
-        place = (0, start, *(0 for _ in stack.shape[2:]))
+        place = _place(0, start, *(0 for _ in stack.shape[2:]))
         return ops.slice_update(stack, place, ops.cast(new, stack.dtype))
 
     return keras.tree.map_structure(write, predictions, predicted)
+
+
+def _place(*indices):
+    """Indices of one integer type, which JAX insists on."""
+    return tuple(ops.cast(index, "int32") for index in indices)

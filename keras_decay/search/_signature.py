@@ -42,7 +42,7 @@ def signature(model, slots):
         for rate, value in zip(rates, before, strict=True):
             rate.assign(value)
     numbers: dict[str, str] = {}
-    for named in [*model._flatten_layers(), *optimizers_of(model)]:
+    for named in [model, *model._flatten_layers(), *optimizers_of(model)]:
         numbers.setdefault(named.name, f"name {len(numbers)}")
     return json.dumps(_renamed(config, numbers), sort_keys=True, default=repr)
 
@@ -73,6 +73,6 @@ def _renamed(tree, names):
         }
     if isinstance(tree, (list, tuple)):
         return [_renamed(value, names) for value in tree]
-    if isinstance(tree, str):
-        return names.get(tree, tree)
+    if isinstance(tree, str):  # a name, or a variable's path, which is made of names
+        return "/".join(names.get(part, part) for part in tree.split("/"))
     return tree

@@ -8,6 +8,7 @@ slot: they are part of its state.
 """
 
 import contextlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -133,16 +134,21 @@ def without_branches(model):
     The model must be one that nobody else has.
     """
 
-    def plain(regularizer):
-        if type(regularizer) is keras.regularizers.L1L2:
-            return ElasticNet(float(regularizer.l1), float(regularizer.l2))
-        return regularizer
+    replaced: dict[int, Any] = {}
+
+    def plain(value):
+        if type(value) is not keras.regularizers.L1L2:
+            return value
+        penalty = ElasticNet(float(value.l1), float(value.l2))
+        return replaced.setdefault(id(value), penalty)
 
     for variable in model.trainable_variables:
         variable.regularizer = plain(variable.regularizer)
     for layer in model._flatten_layers():
-        if getattr(layer, "activity_regularizer", None) is not None:
-            layer.activity_regularizer = plain(layer.activity_regularizer)
+        # The attribute is what the layer's config is made of.
+        for name, value in list(vars(layer).items()):
+            if plain(value) is not value:
+                object.__setattr__(layer, name, plain(value))
 
 
 @contextlib.contextmanager

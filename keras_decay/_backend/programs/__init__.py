@@ -7,7 +7,7 @@ One file per backend that can train many models at once, all with the same funct
   `function` does with each of them.
 - `repeat(count, body, carry)`: `carry = body(i, carry)` for i = 0, …, count − 1, where
   count may be a tensor.
-- `choose(index, branches, carry)`: `branches[index](carry)`.
+- `choose(index, branches, carry)`: `branches[index - 1](carry)`; for index 0, `carry`.
 - `value_and_gradients(function, values)`: `function(values)` gives (a scalar, others);
   with them, the scalar's gradient for each of the values, zero where there is none.
 - `as_pure(optimizer)`: the optimizer, not built, such that it updates variables within

@@ -16,7 +16,7 @@ def repeat(count, body, carry):
 
 
 def choose(index, branches, carry):
-    return jax.lax.switch(index, branches, carry)
+    return jax.lax.switch(index, [lambda same: same, *branches], carry)
 
 
 def value_and_gradients(function, values):
@@ -30,8 +30,3 @@ def as_pure(optimizer):
 
 def set_within(stack, index, value):
     return stack.at[:, index].set(value)
-
-
-def program_count(program):
-    """How many programs `compiled` has made of a function."""
-    return program._cache_size()

@@ -28,11 +28,11 @@ def repeat(count, body, carry):
 
 
 def choose(index, branches, carry):
-    def flat(branch):
-        return lambda: tf.nest.flatten(branch(carry))
-
-    chosen = tf.switch_case(index, [flat(branch) for branch in branches])
-    return tf.nest.pack_sequence_as(carry, chosen)
+    # Loops of no or one turn: as `tf.switch_case`, a program takes minutes to compile.
+    for number, branch in enumerate(branches, 1):
+        turns = tf.cast(tf.equal(index, number), "int32")
+        carry = repeat(turns, lambda _, now, act=branch: act(now), carry)
+    return carry
 
 
 def value_and_gradients(function, values):
@@ -62,12 +62,10 @@ def _pure_class(cls):
         for name in vars(native)
         if name in vars(base) and not name.startswith("__")
     }
-    # A class of the user's, or one of Keras', may override them for a reason.
-    for parent in cls.__mro__:
-        if parent is native:
-            break
-        taken_back = {n: f for n, f in taken_back.items() if n not in vars(parent)}
-    return type(cls.__name__, (cls,), taken_back)
+    # Just before `native` among the parents: what `cls` or Keras' own class of the
+    # optimizer overrides, perhaps with a call of `super()`, stays.
+    pure = type("Pure", (native,), taken_back)
+    return type(cls.__name__, (cls, pure), {})
 
 
 def _parents():
@@ -81,8 +79,3 @@ def _parents():
 def set_within(stack, index, value):
     indices = tf.stack([tf.range(stack.shape[0]), tf.fill([stack.shape[0]], index)], 1)
     return tf.tensor_scatter_nd_update(stack, indices, value)
-
-
-def program_count(program):
-    """How many programs `compiled` has made of a function."""
-    return program.experimental_get_tracing_count()
