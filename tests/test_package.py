@@ -28,6 +28,7 @@ LAYERS = [
     {"selection"},
     {"_validation"},
     {"_frames"},
+    {"_progress"},
     {"_backend"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
