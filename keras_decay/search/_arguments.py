@@ -8,7 +8,9 @@ from keras_decay.search._work import Settings
 
 def seeds_of(seeds):
     """A list of whole numbers: those given, or as many as asked for, from 0 on."""
-    must = "a whole number of at least 1, or a list of different whole numbers from 0 on"
+    must = (
+        "a whole number of at least 1, or a list of different whole numbers from 0 on"
+    )
     if isinstance(seeds, (int, np.integer)):
         return list(range(_validation.integer("seeds", seeds, minimum=1)))
     if isinstance(seeds, np.ndarray):
@@ -45,7 +47,9 @@ def engine_arguments(engine, max_parallel, n_jobs, memory):
             message = _validation.received("max_parallel", max_parallel, must)
             raise TypeError(message) from error
     if n_jobs is not None and (
-        isinstance(n_jobs, bool) or not isinstance(n_jobs, (int, np.integer)) or not n_jobs
+        isinstance(n_jobs, bool)
+        or not isinstance(n_jobs, (int, np.integer))
+        or not n_jobs
     ):
         must = "None or a whole number other than 0, as joblib takes it"
         raise ValueError(_validation.received("n_jobs", n_jobs, must))

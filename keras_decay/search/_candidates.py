@@ -70,7 +70,9 @@ def candidates_of_sweep(build, params):
     if isinstance(params, Mapping):
         for name, values in params.items():
             if hasattr(values, "rvs"):
-                must = _SWEEP + "; draw from a distribution with DecaySearchCV(n_iter=…)"
+                must = (
+                    _SWEEP + "; draw from a distribution with DecaySearchCV(n_iter=…)"
+                )
                 raise TypeError(_validation.received(f"params[{name!r}]", values, must))
         grid = {name: _values("params", name, v) for name, v in params.items()}
         check_names(build, "params", grid)
@@ -100,7 +102,9 @@ def check_names(build, argument, given):
         parameters = inspect.signature(build).parameters.values()
     except (TypeError, ValueError):  # of something written in C, nothing is known
         return
-    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    named = [
+        p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
     names = [p.name for p in named]
     takes = f"it takes {', '.join(names) or 'none'}"
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):

@@ -8,7 +8,9 @@ import numpy as np
 from keras_decay import _validation
 from keras_decay.search._building import length
 
-_MUST = "an array, a data frame, or a list or dict of these, with one entry for each row"
+_MUST = (
+    "an array, a data frame, or a list or dict of these, with one entry for each row"
+)
 
 
 def arrays(name, value):
@@ -20,7 +22,7 @@ def arrays(name, value):
     Raises:
         TypeError, ValueError: If it is not; the message names the argument.
     """
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not hasattr(value, "toarray"):
         tree = {key: _array(f"{name}[{key!r}]", one) for key, one in value.items()}
         each = list(tree.values())
     elif isinstance(value, (list, tuple)) and any(_has_rows(one) for one in value):
@@ -106,7 +108,9 @@ def class_weights(class_weight, y):
 def joined(first, second):
     """The rows of both, one after the other."""
     try:
-        return keras.tree.map_structure(lambda a, b: np.concatenate([a, b]), first, second)
+        return keras.tree.map_structure(
+            lambda a, b: np.concatenate([a, b]), first, second
+        )
     except (TypeError, ValueError) as error:
         raise ValueError(
             "`validation_data` must be made like `x` and `y`: as many arrays, of the "

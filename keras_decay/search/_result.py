@@ -70,8 +70,8 @@ class SweepResult:
         if np.isnan(means).all():
             raise AttributeError(
                 "There is no best candidate: no training has a val_data_loss that is a "
-                "number. Look for NaN in x and y, for learning rates that are too high, "
-                "and for a train_step of the model's own."
+                "number. Look for NaN in x and y, for too high learning rates, and for "
+                "a train_step of the model's own."
             )
         return best_index(-means)
 
@@ -92,9 +92,7 @@ class SweepResult:
                 "Received: keep_weights=False"
             )
         index = self.best_index_
-        model = build_model(
-            self._build, self.params[index], self.seeds[0], self._row
-        )
+        model = build_model(self._build, self.params[index], self.seeds[0], self._row)
         model.set_weights(self.weights[index][0])
         return model
 
@@ -147,5 +145,7 @@ class SweepResult:
             kind = "the best" if best is not None else "the first"
             lines.append(f"{kind} {len(shown)} of {len(self.params)} are shown")
         if best is not None:
-            lines.append(f"* lowest {SCORE}" + " ± sd over seeds" * (len(self.seeds) > 1))
+            lines.append(
+                f"* lowest {SCORE}" + " ± sd over seeds" * (len(self.seeds) > 1)
+            )
         return "\n".join(lines)

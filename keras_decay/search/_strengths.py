@@ -1,4 +1,4 @@
-"""Which parameter is the strength of regularisation, and the one-standard-error rule."""
+"""Which parameter is the strength, and the one-standard-error rule."""
 
 import re
 from typing import NamedTuple
@@ -48,7 +48,9 @@ def strength_of(candidates, stronger=None):
         return Strength(names[0], _sign(names[0])) if len(names) == 1 else None
     if len(names) != 1:
         found = f"{len(names)} parameters vary: {', '.join(map(repr, names))}"
-        raise ValueError(f"`stronger` must say which is the strength. {found}. {_REMEDY}")
+        raise ValueError(
+            f"`stronger` must say which is the strength. {found}. {_REMEDY}"
+        )
     name = names[0]
     if not _is_numeric(candidates, name):
         raise ValueError(

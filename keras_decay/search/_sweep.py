@@ -138,9 +138,7 @@ def sweep(
         outcomes, report = run(job, tasks, progress=show, **how)
     if all(outcome is None for outcome in outcomes):
         raise KeyboardInterrupt
-    table = [
-        outcomes[i : i + len(seeds)] for i in range(0, len(outcomes), len(seeds))
-    ]
+    table = [outcomes[i : i + len(seeds)] for i in range(0, len(outcomes), len(seeds))]
     return SweepResult(
         job, seeds, table, report, time.perf_counter() - start, first_rows(data.x, 1)
     )
@@ -175,7 +173,9 @@ def _pool(x, y, validation_data, validation_split, sample_weight, class_weight):
         _data.joined(x, val_x),
         _data.joined(y, val_y),
         None if training is None else np.pad(training, (0, more), constant_values=1),
-        None if val_weight is None else np.pad(val_weight, (rows, 0), constant_values=1),
+        None
+        if val_weight is None
+        else np.pad(val_weight, (rows, 0), constant_values=1),
     )
     return data, Split(np.arange(rows), np.arange(rows, rows + more))
 
