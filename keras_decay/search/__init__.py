@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING
 
 from keras_decay.search._result import SweepResult
+from keras_decay.search._strength_grid import strength_grid
 from keras_decay.search._sweep import sweep
 from keras_decay.search._work import epoch_order
 
 if TYPE_CHECKING:
     from keras_decay.search._cv import DecaySearchCV
 
-__all__ = ["DecaySearchCV", "SweepResult", "epoch_order", "sweep"]
+__all__ = ["DecaySearchCV", "SweepResult", "epoch_order", "strength_grid", "sweep"]
 
 
 def __getattr__(name):

@@ -9,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from keras_decay import _validation
-from keras_decay.search import _data, _inputs, _refit, _scoring, _tasks
+from keras_decay.search import _data, _inputs, _plots, _refit, _scoring, _tasks
 from keras_decay.search._arguments import (
     check_verbose,
     engine_arguments,
@@ -363,6 +363,30 @@ class DecaySearchCV(BaseEstimator):
         weight = _data.weights("sample_weight", sample_weight, length(X))
         x, y = _data.arrays("X", X), _data.arrays("y", y)
         return -_scoring.data_loss(self.best_estimator_, x, y, weight, self.batch_size)
+
+    def plot(self, ax=None, *, param=None):
+        """Draw the validation curve, or a heat map where two parameters vary.
+
+        The curve is the mean score with a band of one standard error to both sides
+        against the parameter, on a logarithmic axis where its values span it; the best
+        candidate and that of the one-standard-error rule are marked. With
+        `scoring=None` the loss without penalty is drawn, of the training too.
+
+        Args:
+            ax: matplotlib Axes to draw on, or None for a new figure (`ax.figure`), made
+                without pyplot.
+            param: Name of the parameter to draw along, all others staying at the best
+                candidate; None for the one that varies.
+
+        Returns:
+            The matplotlib Axes.
+
+        Raises:
+            ValueError: If several parameters vary and `param` is None.
+        """
+        check_is_fitted(self, "cv_results_")
+        main = self._main or next(iter(self.scorer_))
+        return _plots.of_search(self, main, ax, param)
 
     def _targets_of_fit(self):
         check_is_fitted(self, "cv_results_")

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from keras_decay import _validation
 from keras_decay._frames import data_frame
-from keras_decay.search import _text
+from keras_decay.search import _plots, _text
 from keras_decay.search._building import build_model
 from keras_decay.search._histories import (
     SCORE,
@@ -95,6 +96,32 @@ class SweepResult:
         model = build_model(self._build, self.params[index], self.seeds[0], self._row)
         model.set_weights(self.weights[index][0])
         return model
+
+    def plot(self, ax=None, *, metric="data_loss", param=None):
+        """Draw the final values against the parameter, or a heat map over two.
+
+        The curve is the mean over seeds, with a band from the lowest to the highest;
+        the best candidate is marked.
+
+        Args:
+            ax: matplotlib Axes to draw on, or None for a new figure (`ax.figure`), made
+                without pyplot.
+            metric: A name without "val_", of what was validated.
+            param: Name of the parameter to draw along, all others staying at the best
+                candidate; None for the one that varies.
+
+        Returns:
+            The matplotlib Axes.
+
+        Raises:
+            ValueError: If several parameters vary and `param` is None, or there is no
+                such metric.
+        """
+        known = [n.removeprefix("val_") for n in self.final if n.startswith("val_")]
+        if metric not in known:
+            must = f"one of {', '.join(known) or 'none, as nothing was held out'}"
+            raise ValueError(_validation.received("metric", metric, must))
+        return _plots.of_sweep(self, ax, param, metric)
 
     def to_dataframe(self, epochs=False):
         """The result as a pandas data frame.

@@ -10,7 +10,7 @@ from sklearn.utils.validation import _num_samples
 from keras_decay import _validation
 from keras_decay.search._building import length
 
-DATA_LOSS = "score"
+DATA_LOSS = "score"  # what the only score is called
 
 
 class Predicted(BaseEstimator):
