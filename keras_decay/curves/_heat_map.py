@@ -9,7 +9,7 @@ LABELS = 7  # on an axis, at most
 MARKS = ("o", "s")
 
 
-def draw(ax, cells, *, names, label, words, marks=()):
+def draw(ax, cells, *, names, label, marks=()):
     """Draw a heat map: a cell for each pair of values.
 
     Args:
@@ -17,7 +17,6 @@ def draw(ax, cells, *, names, label, words, marks=()):
         cells: List of (value of the first, value of the second, score).
         names: The names of the two parameters.
         label: What the score is; smaller is darker.
-        words: What stands below the heading.
         marks: A list of (value of the first, of the second, words).
 
     Returns:
@@ -45,13 +44,13 @@ def draw(ax, cells, *, names, label, words, marks=()):
         x, y = across.index(first) + 0.5, up.index(second) + 0.5
         ax.plot(x, y, marker, ms=6, mfc="none", mec="white", mew=2.6)
         ax.plot(x, y, marker, ms=6, mfc="none", mec=_looks.VALIDATION, mew=1.3)
-        texts.append(f"{'○' if marker == 'o' else '□'} {text}.")
+        texts.append(f"{'○' if marker == 'o' else '□'} {text}")
     _figure.style(ax, names[0], names[1], False)
     ax.grid(False)
     ax.margins(0)
     _ticks(ax.xaxis, across)
     _ticks(ax.yaxis, up)
-    _layout.arrange(ax, own, _drawing.capital(label), " ".join([words, *texts]), [])
+    _layout.arrange(ax, own, _drawing.capital(label), "   ".join(texts), [])
     _colour_bar(ax, mesh, own)
     return ax
 

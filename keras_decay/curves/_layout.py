@@ -118,6 +118,8 @@ def _note(ax, x, words, colour, above):
         va="top",
         fontsize=SMALL,
         color=colour,
+        # Where several words stand there, the line that belongs to one crosses others.
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
     )
 
 

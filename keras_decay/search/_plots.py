@@ -36,7 +36,7 @@ def plot(ax, params, table, best, choices, *, param, label, words):
         known = ", ".join(params[best]) or "none"
         raise ValueError(_validation.received("param", param, f"one of {known}"))
     if param is None and len(names) == 2:
-        return _heat_map(ax, params, table, choices, names, label, words)
+        return _heat_map(ax, params, table, choices, names, label)
     if param is None and len(names) > 1:
         must = f"given where several parameters vary, as {', '.join(names)} do"
         raise ValueError(_validation.received("param", param, must))
@@ -127,7 +127,7 @@ def _curve(ax, params, table, best, choices, name, label, words):
     )
 
 
-def _heat_map(ax, params, table, choices, names, label, words):
+def _heat_map(ax, params, table, choices, names, label):
     from keras_decay.curves import _heat_map
 
     def key(candidate):
@@ -141,8 +141,11 @@ def _heat_map(ax, params, table, choices, names, label, words):
         )
 
     cells = [(*key(one), m) for one, m in zip(params, table["mean"], strict=True)]
-    marks = [(*key(params[index]), text) for index, text in choices]
-    return _heat_map.draw(ax, cells, names=names, label=label, words=words, marks=marks)
+    together: dict[int, list[str]] = {}
+    for index, text in choices:
+        together.setdefault(index, []).append(text)
+    marks = [(*key(params[i]), " and ".join(texts)) for i, texts in together.items()]
+    return _heat_map.draw(ax, cells, names=names, label=label, marks=marks)
 
 
 def _short(value):

@@ -41,7 +41,7 @@ def strongest_decay(optimizer, setting):
 
 
 def strongest_penalty(name, slope, settings):
-    """The value of the parameter at λ_max, and the power with which the penalty goes."""
+    """The value of the parameter at λ_max, and the penalty's power of it."""
     start = slope.start()
     at_start = slope(start)
     if not np.all(np.isfinite(at_start)):
@@ -115,7 +115,7 @@ def _vanish(settings, slope, gradient, value):
 
 
 def _with_prox(regularizer):
-    """A regularizer as a penalty of ours, None if it is none and not Keras' L1 or L2."""
+    """A regularizer as a penalty of ours; None if it is neither that nor Keras' own."""
     kinds = keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2
     if isinstance(regularizer, kinds):
         strengths = (float(getattr(regularizer, name, 0.0)) for name in ("l1", "l2"))
