@@ -209,6 +209,8 @@ class DecaySearchCV(BaseEstimator):
             KeyboardInterrupt: After Ctrl-C, if no candidate was finished in all folds.
         """
         start = time.perf_counter()
+        for name in ("classes_", "best_index_", "best_score_", "best_estimator_"):
+            self.__dict__.pop(name, None)  # of an earlier fit
         candidates = candidates_of_grid(
             self.build, self.param_grid, self.n_iter, self.random_state
         )
@@ -270,11 +272,8 @@ class DecaySearchCV(BaseEstimator):
         self._train_loss = trainings.final("data_loss").mean(axis=1)
         if targets.classes is not None:
             self.classes_ = targets.classes
-        else:
-            vars(self).pop("classes_", None)  # of an earlier fit
         self._choose()
         self.search_time_ = time.perf_counter() - start
-        vars(self).pop("best_estimator_", None)
         if self.refit is not False:
             self._train_the_choice(job, seeds[0], trainings, how)
         return self

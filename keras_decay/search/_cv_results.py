@@ -1,5 +1,7 @@
 """`cv_results_`: scores by candidate and fold in scikit-learn's form."""
 
+from typing import Any
+
 import numpy as np
 from scipy.stats import rankdata
 
@@ -45,7 +47,7 @@ def _column(candidates, name):
     """The values of a parameter, masked for candidates that have none."""
     values = [one[name] for one in candidates if name in one]
     kinds = {type(value) for value in values}
-    dtype = object
+    dtype: Any = object
     if kinds <= {int} or kinds <= {bool} or kinds <= {int, float}:
         dtype = np.result_type(*kinds)
     column = np.ma.MaskedArray(np.empty(len(candidates), dtype), mask=True)

@@ -1,6 +1,7 @@
 """The user's data as plain arrays, checked before anything is trained."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,6 +23,7 @@ def arrays(name, value):
     Raises:
         TypeError, ValueError: If it is not; the message names the argument.
     """
+    tree: Any
     if isinstance(value, Mapping) and not hasattr(value, "toarray"):
         tree = {key: _array(f"{name}[{key!r}]", one) for key, one in value.items()}
         each = list(tree.values())

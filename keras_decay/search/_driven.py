@@ -29,7 +29,7 @@ class Setting(NamedTuple):
     """A setting that the parameter drives.
 
     Attributes:
-        index: Which of the model's trainable variables it acts on; None for all that
+        variable: Which of the model's trainable variables it acts on; None for all that
             the optimizer decays.
         config: The setting as it is serialised, or a number.
         powers: Where in it, and how, the parameter enters.
@@ -37,7 +37,7 @@ class Setting(NamedTuple):
         coupling: Of the decay, as `DecoupledWeightDecay` names it.
     """
 
-    index: int | None
+    variable: int | None
     config: Any
     powers: tuple[Power, ...]
     is_decay: bool = False
@@ -123,10 +123,10 @@ def _in_the_optimizer(name, optimizers, models):
             if powers:
                 yield Setting(index, parts[0], powers, is_decay, couplings[0])
     if "matched" not in configs[0]:
-        decays = [config.get("weight_decay") for config in configs]
-        powers = _powers(name, decays)
+        plain = [config.get("weight_decay") for config in configs]
+        powers = _powers(name, plain)
         if powers:
-            yield Setting(None, decays[0], powers, True)
+            yield Setting(None, plain[0], powers, True)
 
 
 def _powers(name, configs):

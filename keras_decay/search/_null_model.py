@@ -88,7 +88,7 @@ def fitted(slope, flat, free):
         return flat
     at = flat.copy()
     gradient = slope(at)[free]
-    best, least = at.copy(), np.linalg.norm(gradient)
+    best, least = at.copy(), float(np.linalg.norm(gradient))
     limit = RESOLUTION * max(least, 1e-30)
     step = 1.0
     for _ in range(STEPS):
@@ -97,7 +97,7 @@ def fitted(slope, flat, free):
         before, old = at.copy(), gradient
         at[free] = before[free] - step * old
         gradient = slope(at)[free]
-        size = np.linalg.norm(gradient)
+        size = float(np.linalg.norm(gradient))
         if not np.isfinite(size) or size > 10 * least:
             at, gradient, step = before, old, step / 4
             continue

@@ -110,7 +110,7 @@ def strength_grid(
     if penalties:
         # What the parameter drives is no part of the data loss; other penalties are.
         for setting in penalties:
-            model.trainable_variables[setting.index].regularizer = None
+            model.trainable_variables[setting.variable].regularizer = None
         slope = Slope(model, Data(x, y, weight), BATCH)
         strongest.append(strongest_penalty(name, slope, penalties))
     # Where several act, the strongest of all.

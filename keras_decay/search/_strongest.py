@@ -69,7 +69,7 @@ def strongest_penalty(name, slope, settings):
 
 def _null_gradient(slope, settings, start):
     """The gradient in the null model, None where other kernels are free to move."""
-    driven = {setting.index for setting in settings}
+    driven = {setting.variable for setting in settings}
     free = np.zeros(len(start), bool)
     null = start.copy()
     for index, shape in enumerate(slope.shapes):
@@ -107,7 +107,7 @@ def _vanish(settings, slope, gradient, value):
         penalty = _with_prox(setting.at(value))
         if penalty is None:
             return False
-        point = SMALL_STEP * slope.part(gradient, setting.index)
+        point = SMALL_STEP * slope.part(gradient, setting.variable)
         point = ops.convert_to_tensor(point.astype(keras.config.floatx()))
         if np.any(ops.convert_to_numpy(penalty.prox(point, SMALL_STEP))):
             return False
@@ -126,7 +126,7 @@ def _with_prox(regularizer):
 def _outweighing(slope, settings, start, gradient, exponent):
     """The value at which a smooth penalty's gradient outweighs the data's."""
     pull = np.concatenate([g.ravel() for g in _driven_part(slope, settings, start)])
-    data = np.concatenate([slope.part(gradient, s.index).ravel() for s in settings])
+    data = np.concatenate([slope.part(gradient, s.variable).ravel() for s in settings])
     size, wanted = np.linalg.norm(pull), OUTWEIGHS * np.linalg.norm(data)
     if not size:
         ones = np.ones_like(start)
@@ -163,7 +163,7 @@ def _penalty_gradients(slope, settings, weights, value):
     """The gradient of each driven penalty at some weights."""
     gradients = []
     for setting in settings:
-        point = slope.part(weights, setting.index).astype(keras.config.floatx())
+        point = slope.part(weights, setting.variable).astype(keras.config.floatx())
         gradient = _backend.current().gradient(
             setting.at(value), ops.convert_to_tensor(point)
         )

@@ -52,8 +52,8 @@ class Trainings:
         self.outcomes[:] = outcomes
         self.outcomes = self.outcomes.reshape(self.shape)
         self.finished = np.array(
-            [[o is not None for o in one.flat] for one in self.outcomes]
-        ).all(axis=1)
+            [all(o is not None for o in one.flat) for one in self.outcomes]
+        )
 
     def of_candidate(self, index):
         """All outcomes of one candidate that there are."""
