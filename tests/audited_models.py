@@ -41,6 +41,23 @@ def kernels(optimizer=None, **arguments):
     return model
 
 
+L1 = keras.regularizers.L1(0.01)
+
+
+def assigned_late():
+    """A penalty on the layer alone, so that it does not act."""
+    model = kernels("adam")
+    model.layers[0].kernel_regularizer = L1
+    return model
+
+
+def assigned_to_variable():
+    """A penalty on the variable alone, so that it is not saved."""
+    model = kernels("adam")
+    model.layers[0].kernel.regularizer = L1
+    return model
+
+
 def tokens(optimizer):
     """An embedding and a kernel."""
     model = keras.Sequential(

@@ -21,6 +21,7 @@ if os.environ.get("KERAS_BACKEND") == "jax":
 
 import keras
 import pytest
+from support import double_precision
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,15 +53,15 @@ def collected_garbage():
 @pytest.fixture
 def float64():
     """Keras' default float is float64 during the test."""
-    if keras.backend.backend() == "jax":
-        import jax
+    with double_precision():
+        yield
 
-        jax.config.update("jax_enable_x64", True)
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx("float32")
-    if keras.backend.backend() == "jax":
-        jax.config.update("jax_enable_x64", False)
+
+@pytest.fixture(scope="module")
+def float64_for_hypothesis():
+    """float64 for a test that Hypothesis runs, which refuses fixtures of a function."""
+    with double_precision():
+        yield
 
 
 @pytest.fixture

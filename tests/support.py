@@ -1,5 +1,7 @@
 """Backend-neutral helpers of the tests."""
 
+import contextlib
+
 import keras
 import numpy as np
 from keras import ops
@@ -32,6 +34,40 @@ def gradient(function, w):
     x = torch.tensor(w, requires_grad=True)
     function(x).backward()
     return x.grad.numpy()
+
+
+@contextlib.contextmanager
+def double_precision():
+    """Keras' default float is float64 meanwhile, and JAX has it at all."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+    keras.config.set_floatx("float64")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx("float32")
+        if keras.backend.backend() == "jax":
+            jax.config.update("jax_enable_x64", False)
+
+
+def one_program(function):
+    """`function` as one program on JAX, which else compiles every operation."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
+def compiled(function):
+    """The same on TensorFlow too, by XLA: as the backends run it in training."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True)
+    return one_program(function)
 
 
 SHAPES = {"dense/kernel": (5, 4), "dense/bias": (4,), "conv/kernel": (3, 3, 2, 4)}

@@ -321,8 +321,11 @@ def test_convert_without_a_target_is_a_table(capsys):
     (
         ([], ["VALUE", "--from"]),
         (["1"], ["--from"]),
-        (["1", "--from", "l3"], ["--from", "'l3'", "closest is 'l2'", "ridge_alpha"]),
-        (["1", "--from", "l2", "--to", "lassso_alpha"], ["--to", "'lasso_alpha'"]),
+        (["1", "--from", "l3"], ["--from", "'l3'", "There are l2, ", "ridge_alpha"]),
+        (
+            ["1", "--from", "l2", "--to", "lassso_alpha"],
+            ["--to", "'lassso_alpha'", "closest is 'lasso_alpha'", "; there are l2, "],
+        ),
         (["1", "--from", "torch_weight_decay"], ["'half_l2'", "'decoupled'"]),
         (["ten", "--from", "l2"], ["VALUE", "'ten'", "number"]),
         (["-1", "--from", "l2"], ["VALUE", "-1", "at least 0"]),

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
-from support import to_numpy
+from support import one_program, to_numpy
 
 import keras_decay as kd
 from keras_decay.constraints._projections import project
@@ -41,11 +41,7 @@ def compiled(norm, axis):
     def function(w, radius):
         return project(w, radius, norm, axis)
 
-    if BACKEND == "jax":
-        import jax
-
-        return jax.jit(function)
-    return function
+    return one_program(function)
 
 
 def projected(w, radius, norm, axis=None):

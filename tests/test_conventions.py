@@ -398,6 +398,11 @@ def test_names_that_mean_two_things_or_nothing():
     assert all(name in str(caught.value) for name in LOSS + STEP + L1)
     with pytest.raises(ValueError, match="closest is 'sklearn_lasso'"):
         kd.convert(0.1, "l1", "sklearn-lasso")
+    for name in ("bogus", "", "l3", "torch", "alpha"):
+        with pytest.raises(ValueError, match="There are l2, half_l2, ") as caught:
+            kd.convert(0.1, name, "l2")
+        assert all(name in str(caught.value) for name in LOSS + STEP + L1)
+        assert "closest" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ("gaussian_prior_scale", "timescale_epochs"))

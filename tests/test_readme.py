@@ -1,5 +1,6 @@
 """What README.md shows is what runs."""
 
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from keras_decay import cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+RESULTS = (ROOT / "benchmarks" / "RESULTS.md").read_text()
 
 
 def test_the_example_runs(tmp_path, monkeypatch, capsys):
@@ -40,6 +42,33 @@ def test_conversions_print_what_is_shown(capsys):
     assert repr(eval(call[0])) == call[1]
     assert cli.main(command[0].split()) == 0
     assert capsys.readouterr().out == command[1] + "\n"
+
+
+def test_several_curves_are_drawn_as_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (call,) = re.findall(r"`(kd.plot_curves\(.*\))`", README)
+    (command,) = re.findall(r"`keras-decay (plot .*)`", README)
+    rows = [{"epoch": e, "loss": 1 / (e + 1), "val_loss": 0.5} for e in range(4)]
+    names = {"kd": kd, **dict.fromkeys(("curve", "seed_0", "seed_1"), rows)}
+    eval(call, names).figure.savefig("call.svg")
+    for name in re.findall(r"\w+\.jsonl", command):
+        Path(name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert cli.main(command.split()) == 0
+    assert (tmp_path / "call.svg").exists() and (tmp_path / "figure.svg").exists()
+
+
+def test_numbers_are_among_the_measurements():
+    """What README.md tells of speed and of the experiment stands in RESULTS.md."""
+    ratios = re.search(
+        r"takes (\S+) of the time of\s+`keras.optimizers.AdamW` on TensorFlow, (\S+) on"
+        r" JAX and (\S+) on PyTorch",
+        README,
+    )
+    step = r"\| step, 16 kernels of 1024² \| keras.optimizers.AdamW \| (\S+) \|"
+    assert list(ratios.groups()) == re.findall(step, RESULTS)
+    rows = re.findall(r"^\|.* ± .*$", README, re.M)
+    assert len(rows) == 7 and all(row in RESULTS for row in rows)
+    assert re.search(r"`(keras-decay diabetes .*--arms.*)`", README)[1] in RESULTS
 
 
 def test_links_lead_somewhere():

@@ -140,6 +140,7 @@ def sparse_rows(grad):
 
 def touched_rows(grad, size):
     """Which of the `size` rows have a gradient that is not zero, as booleans."""
+    _refuse_replicas()
     if isinstance(grad, tf.IndexedSlices):
         rows = _held(grad)
         here = tf.ones_like(rows, dtype=tf.bool)
@@ -174,11 +175,13 @@ def _flat(rows, size):
 
 
 def _refuse_replicas():
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas > 1:
         raise NotImplementedError(
             "TouchedRowsDecay is not possible under a tf.distribute strategy of "
-            "several replicas: each knows the rows of its own part of the batch only. "
-            "Use a plain strength."
+            f"several replicas, here {replicas}: each knows the rows of its own part "
+            "of the batch only. Give the table a number as its strength, which decays "
+            "every row, or None to spare it; or train on one device."
         )
 
 

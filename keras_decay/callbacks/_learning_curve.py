@@ -6,20 +6,21 @@ from pathlib import Path
 import keras
 
 from keras_decay import _backend, _validation
-from keras_decay.callbacks import _figures, _history_file, _record
+from keras_decay.callbacks import _record
 from keras_decay.callbacks._batches import Batches
-from keras_decay.callbacks._data_loss import DataLossMeter
+from keras_decay.callbacks._curve_file import CurveFile
 from keras_decay.callbacks._epoch import Epoch
-from keras_decay.callbacks._lock import FileLock
+from keras_decay.callbacks._metering import installed_meter
 from keras_decay.callbacks._outputs import Outputs
+from keras_decay.callbacks._recording import Recording
 from keras_decay.callbacks._reevaluation import Reevaluation
 from keras_decay.callbacks._running_fit import RunningFit, arguments_of_fit
 from keras_decay.callbacks._stop_on_overfit import StopOnOverfit
 from keras_decay.callbacks._tensorboard import TensorBoard
-from keras_decay.curves import _diagnosis, _drawing, _rows, _table
+from keras_decay.curves import _rows
 
 
-class LearningCurve(keras.callbacks.Callback):
+class LearningCurve(Recording, keras.callbacks.Callback):
     """Records one row per epoch, with the loss apart from the penalty.
 
     Keras' `loss` and `val_loss` hold the data's loss and the penalties in one sum:
@@ -167,7 +168,7 @@ class LearningCurve(keras.callbacks.Callback):
         self._fit = None
         self._epoch = None
         self._reevaluation = None
-        self._lock = None
+        self._file = CurveFile(self.path)
         self._writes = True
         self._restarted = False
 
@@ -220,7 +221,9 @@ class LearningCurve(keras.callbacks.Callback):
         if self._writes:
             self._outputs.start(fit)
             self._tensorboard.check()
-            self._open(fit)
+            self._file.open(fit)
+            if self._file.was_killed:
+                self._outputs.figures.clear()
         self._fit = fit
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -259,8 +262,8 @@ class LearningCurve(keras.callbacks.Callback):
             self._restarted = False
         if self.track_norms:
             row.update(_record.weights(self.model))
-        if self.path is not None and self._writes:
-            _rows.append(self.path, row)
+        if self._writes:
+            self._file.append(row)
         self.rows.append(row)
         if self._writes:
             self._tensorboard.write(row)
@@ -275,8 +278,7 @@ class LearningCurve(keras.callbacks.Callback):
         if self._meter is not None:
             self._meter.restore()
         self._stop.finish()
-        if self._lock is not None:
-            self._lock.release()
+        self._file.close()
         if self._writes:
             self._tensorboard.stop()
             self._outputs.finish(self.rows)
@@ -303,97 +305,17 @@ class LearningCurve(keras.callbacks.Callback):
         """
         self._stop.restore()
 
-    def to_dataframe(self):
-        """The rows as a pandas data frame, one column per key.
-
-        What a row has by layer or weight is a column for each, `norms/dense/kernel`;
-        `batches` are left out.
-
-        Returns:
-            A `pandas.DataFrame`.
-
-        Raises:
-            ImportError: If pandas is not installed.
-        """
-        return _table.dataframe(self.rows)
-
-    def to_csv(self, path):
-        """Write the rows as comma-separated values, with the columns of the data frame.
-
-        Every line has a cell for every column; it is empty where a row has no value.
-
-        Args:
-            path: Path of the file. It is written at once: a reader never sees half.
-
-        Example:
-
-        ```python
-        kd.LearningCurve.load("run.jsonl").to_csv("run.csv")
-        ```
-        """
-        _table.write_csv(self.rows, path)
-
-    def plot(self, ax=None, metric="loss", smooth=0, log=False):
-        """Draw the curve: training, validation, the best epoch and the verdict.
-
-        Training values are averages over their epoch, validation is measured at its
-        end; so training is drawn half an epoch earlier.
-
-        Args:
-            ax: matplotlib Axes to draw on, or None for a new figure (`ax.figure`),
-                made without pyplot.
-            metric: Name of a column, drawn with its `val_` partner. "loss" is the loss
-                without penalty if that was recorded.
-            smooth: Length in epochs of a centred moving average, drawn over the faint
-                raw line; 0 for none.
-            log: Whether the vertical axis is logarithmic.
-
-        Returns:
-            The matplotlib Axes.
-
-        Raises:
-            ValueError: If the curve is empty or there is no such metric.
-
-        Example:
-
-        ```python
-        curve.plot(smooth=5).figure.savefig("run.png")
-        ```
-        """
-        return _drawing.draw(self.rows, ax, metric, smooth, log)
-
-    def diagnose(self):
-        """The verdict on the curve; see `keras_decay.diagnose`.
-
-        Returns:
-            A `Diagnosis`.
-        """
-        return _diagnosis.diagnose(self.rows)
-
-    def _open(self, fit):
-        """Make sure that the file can be written, and that nobody else writes it."""
-        if self._lock is not None:
-            self._lock.release()
-        if self.path is None:
-            return
-        _figures.check_writable("path", self.path)
-        self._lock = FileLock(self.path, fit.is_running)
-        self._lock.acquire()
-        fit.when_left(self._lock.release)
-        if self._lock.was_killed:
-            self._outputs.figures.clear()
-
     def _begin(self, epoch):
         model = self.model
-        rows = _history_file.resume(
-            self.path if self._writes else None,
+        rows = self._file.resume(
             self.rows,
             _record.steps_made(model),
             epoch=epoch,
             overwrite=self.overwrite,
-            was_killed=self._lock is not None and self._lock.was_killed,
+            writes=self._writes,
         )
-        self._meter = self._install(model)
+        settings = (self.track_penalty, self.track_batches is not None)
+        self._meter = installed_meter(model, self._fit, self._meter, settings)
         self.rows, self._restarted = rows, bool(rows)
         self._stop.begin(rows)
         self._tensorboard.start(self._number(epoch))
@@ -404,25 +326,6 @@ class LearningCurve(keras.callbacks.Callback):
         Keras counts the epochs of every `fit` from 0, unless it is told otherwise.
         """
         return max(epoch, self.rows[-1]["epoch"] + 1) if self.rows else epoch
-
-    def _install(self, model):
-        settings = (self.track_penalty, self.track_batches is not None)
-        present = DataLossMeter.on(model)
-        if present is not None and present.belongs_to(self._fit):
-            # A second LearningCurve in the same fit: both listen to one meter.
-            if not present.suits(model, *settings):
-                raise ValueError(
-                    "Two LearningCurves in one `fit` must agree on `track_penalty`, "
-                    "and on whether there is a `track_batches`."
-                )
-            return present
-        if present is not None:
-            present.restore()
-        meter = self._meter
-        if meter is None or not meter.suits(model, *settings):
-            meter = DataLossMeter(model, *settings)
-        meter.install(self._fit)
-        return meter
 
 
 def _penalty(value):

@@ -170,6 +170,9 @@ AMBIGUOUS = {
     "λ/2 Σw² to the loss, which is 'half_l2' or 'torch_sgd'; torch.optim.AdamW shrinks "
     "the weight in the step, which is 'decoupled' or 'torch_adamw'."
 }
+# How alike a name must be to what was typed, from 0 to 1, to be what was meant: more
+# than "torch" is to "torch_sgd" or "alpha" to "mlp_alpha", which would be guesses.
+ALIKE = 0.8
 
 
 def find(argument, value):
@@ -181,8 +184,9 @@ def find(argument, value):
         must = "an unambiguous name of a convention"
         raise ValueError(_validation.received(argument, value, must, AMBIGUOUS[value]))
     if value not in NAMES:
-        (closest,) = difflib.get_close_matches(value.lower(), NAMES, n=1, cutoff=0)
-        remedy = f"The closest is {closest!r}; there are {', '.join(CONVENTIONS)}."
+        close = difflib.get_close_matches(value.lower(), NAMES, n=1, cutoff=ALIKE)
+        closest = f"The closest is {close[0]!r}; there" if close else "There"
+        remedy = f"{closest} are {', '.join(CONVENTIONS)}."
         raise ValueError(_validation.received(argument, value, must, remedy))
     return NAMES[value]
 

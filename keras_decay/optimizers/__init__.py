@@ -2,7 +2,8 @@
 
 from keras_decay.optimizers._aliases import SGDW, AdamW
 from keras_decay.optimizers._decoupled import DecoupledWeightDecay
-from keras_decay.optimizers._rule_builders import layerwise_rules, preset_rules
+from keras_decay.optimizers._layerwise_rules import layerwise_rules
+from keras_decay.optimizers._preset_rules import preset_rules
 from keras_decay.optimizers.forms import (
     ConstrainedDecay,
     DecayToward,

@@ -4,15 +4,10 @@
 proximal step wherever one is known.
 """
 
-import functools
-import math
-from typing import Any
-
 import keras
 from keras import ops
 
 from keras_decay import _validation
-from keras_decay.regularizers._axes import kept_axes
 from keras_decay.regularizers._base import (
     Penalty,
     computable,
@@ -20,17 +15,7 @@ from keras_decay.regularizers._base import (
     step_for,
     strength_for,
 )
-from keras_decay.regularizers._numeric_prox import numeric_prox
-from keras_decay.regularizers._parts import (
-    Parts,
-    is_closed,
-    is_zero,
-    parts_prox,
-    ridge_shrink,
-)
-from keras_decay.regularizers._scalar_search import lowest
-
-MAX_CYCLES = 10_000
+from keras_decay.regularizers._sum_prox import sum_prox
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
@@ -158,50 +143,7 @@ class Sum(Penalty):
 
     def prox(self, w, step):
         wide = computable(w)
-        step = step_for(step, wide)
-        parts, others = self._collected(wide)
-        # Beside any one term L2 costs nothing; it is taken out first.
-        point, rest = (
-            ridge_shrink(wide, step, parts.l2),
-            ridge_shrink(step, step, parts.l2),
-        )
-        parts = Parts(parts.l1, groups=parts.groups)
-        entries = _entries_of(others, point) if others and not parts.groups else None
-        if entries is not None:
-            # Beside functions of each magnitude alone, which do not fall, L1 neither.
-            point, parts = parts_prox(point, rest, parts), Parts()
-        if len(others) == 1 and parts.is_empty:
-            found = _scaled_prox(*others[0])(point, rest)
-        elif all(term.convex for _, term in others):
-            found = _convex_prox(point, rest, parts, others)
-        elif entries is not None:
-            small = ops.convert_to_tensor(rest, dtype=wide.dtype)
-            found = ops.sign(point) * lowest(entries, ops.abs(point), small)
-        else:
-            found = numeric_prox(self, wide, step)
-        return ops.cast(found, w.dtype)
-
-    def _collected(self, w):
-        """The `Parts` of the terms that have some, and the other terms with factors."""
-        l1 = l2 = 0.0
-        groups: dict[tuple[int, ...], Any] = {}
-        others = []
-        for factors, term in self.flatten():
-            factor = math.prod(strength_for(factor, w) for factor in factors)
-            parts = term.parts()
-            if parts is None:
-                others.append((factor, term))
-                continue
-            # A plain zero stays one, whatever the factor: there is no such term.
-            if not is_zero(parts.l1):
-                l1 = l1 + factor * strength_for(parts.l1, w)
-            if not is_zero(parts.l2):
-                l2 = l2 + factor * strength_for(parts.l2, w)
-            for axis, strength in parts.groups:
-                kept = kept_axes(axis, w.shape)
-                strength = factor * strength_for(strength, w)
-                groups[kept] = groups.get(kept, 0.0) + strength
-        return Parts(l1, l2, tuple(groups.items())), others
+        return ops.cast(sum_prox(self, wide, step_for(step, wide)), w.dtype)
 
     @property
     def variables(self):
@@ -232,71 +174,6 @@ class Sum(Penalty):
     def from_config(cls, config):
         deserialize = keras.saving.deserialize_keras_object
         return cls([deserialize(penalty) for penalty in config["penalties"]])
-
-
-def dykstra(w, step, proximal_steps):
-    """argmin_v ½‖v − w‖² + step · Σᵢ Ωᵢ(v), from each Ωᵢ's own proximal step.
-
-    It is block coordinate ascent on the dual problem: qᵢ is the subgradient that Ωᵢ
-    contributes, and v = w − Σᵢ qᵢ after each update.
-    """
-    dtype = keras.backend.standardize_dtype(w.dtype)
-    tolerance = 1e-14 if dtype == "float64" else 2e-7
-    tolerance = tolerance * ops.max(ops.abs(w))
-
-    def unfinished(cycle, change, v, *q):
-        del v, q
-        return ops.logical_and(cycle < MAX_CYCLES, change > tolerance)
-
-    def run_cycle(cycle, change, v, *q):
-        del change
-        subgradients = list(q)
-        for i, proximal_step in enumerate(proximal_steps):
-            point = v + subgradients[i]
-            v = proximal_step(point, step)
-            subgradients[i] = point - v
-        # Not the change of v: it may rest for a while in the middle of the way.
-        moved = [
-            ops.max(ops.abs(new - old))
-            for new, old in zip(subgradients, q, strict=True)
-        ]
-        return (cycle + 1, ops.max(ops.stack(moved)), v, *subgradients)
-
-    start = (
-        ops.convert_to_tensor(0, dtype="int32"),
-        ops.convert_to_tensor(float("inf"), dtype=dtype),
-        w,
-        *(ops.zeros_like(w) for _ in proximal_steps),
-    )
-    return ops.while_loop(unfinished, run_cycle, start)[2]
-
-
-def _convex_prox(w, step, parts, others):
-    """The proximal step of convex terms: at once if one form holds all, or Dykstra."""
-    if is_closed(parts, w.shape):
-        steps = [functools.partial(parts_prox, parts=parts)]
-    else:
-        alone = [Parts(groups=(group,)) for group in parts.groups]
-        steps = [
-            functools.partial(parts_prox, parts=part)
-            for part in (*alone, Parts(parts.l1))
-            if not part.is_empty
-        ]
-    if others and parts.is_empty:
-        steps = []
-    steps = [_scaled_prox(factor, term) for factor, term in others] + steps
-    return steps[0](w, step) if len(steps) == 1 else dykstra(w, step, steps)
-
-
-def _scaled_prox(factor, term):
-    return lambda v, s: term.prox(v, s * factor)
-
-
-def _entries_of(others, w):
-    """The sum of these terms as a function of each entry, or None if it is not one."""
-    if any(term.entrywise(w) is None for _, term in others):
-        return None
-    return lambda v: sum(factor * term.entrywise(v) for factor, term in others)
 
 
 def _penalty(name, value):

@@ -8,12 +8,12 @@ import keras
 from keras import ops
 
 from keras_decay import _validation
-from keras_decay.regularizers._base import Penalty, computable, plain
+from keras_decay.regularizers._base import plain
 from keras_decay.regularizers._entries import (
+    SumOverEntries,
     divisor,
     log_ratio,
     magnitude,
-    prox_of_magnitudes,
     scalar,
     smaller,
 )
@@ -83,7 +83,7 @@ def log_sum_prox(a, threshold, epsilon):
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class MCP(Penalty):
+class MCP(SumOverEntries):
     """The minimax concave penalty: L1 at zero, no pull at all beyond γλ.
 
         Ω(w) = Σ (λ|w| − w²/(2γ) if |w| ≤ γλ else γλ²/2)
@@ -124,13 +124,8 @@ class MCP(Penalty):
         self.strength = _validation.strength("strength", strength)
         self.gamma = _validation.number("gamma", gamma, above=1)
 
-    def __call__(self, w):
-        return ops.sum(self.entrywise(computable(w)))
-
-    def prox(self, w, step):
-        return prox_of_magnitudes(
-            lambda a, s: mcp_prox(a, s, scalar(self.strength, a), self.gamma), w, step
-        )
+    def magnitude_prox(self, a, step):
+        return mcp_prox(a, step, scalar(self.strength, a), self.gamma)
 
     def entrywise(self, w):
         return mcp_entries(w, scalar(self.strength, w), self.gamma)
@@ -140,7 +135,7 @@ class MCP(Penalty):
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class SCAD(Penalty):
+class SCAD(SumOverEntries):
     """The smoothly clipped absolute deviation: L1 up to λ, no pull beyond aλ.
 
         Ω(w) = Σ  λ|w|                                  if |w| ≤ λ
@@ -184,13 +179,8 @@ class SCAD(Penalty):
         self.strength = _validation.strength("strength", strength)
         self.a = _validation.number("a", a, above=2)
 
-    def __call__(self, w):
-        return ops.sum(self.entrywise(computable(w)))
-
-    def prox(self, w, step):
-        return prox_of_magnitudes(
-            lambda z, s: scad_prox(z, s, scalar(self.strength, z), self.a), w, step
-        )
+    def magnitude_prox(self, a, step):
+        return scad_prox(a, step, scalar(self.strength, a), self.a)
 
     def entrywise(self, w):
         return scad_entries(w, scalar(self.strength, w), self.a)
@@ -200,7 +190,7 @@ class SCAD(Penalty):
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class LogSum(Penalty):
+class LogSum(SumOverEntries):
     """The log-sum penalty, whose minimisation is reweighted L1.
 
         Ω(w) = λ Σ log(1 + |w|/ε)
@@ -239,15 +229,9 @@ class LogSum(Penalty):
         self.strength = _validation.strength("strength", strength)
         self.epsilon = _validation.number("epsilon", epsilon, above=0)
 
-    def __call__(self, w):
-        return ops.sum(self.entrywise(computable(w)))
-
-    def prox(self, w, step):
-        def of_magnitudes(a, step):
-            threshold = step * scalar(self.strength, a)
-            return log_sum_prox(a, threshold, divisor(self.epsilon, a))
-
-        return prox_of_magnitudes(of_magnitudes, w, step)
+    def magnitude_prox(self, a, step):
+        threshold = step * scalar(self.strength, a)
+        return log_sum_prox(a, threshold, divisor(self.epsilon, a))
 
     def entrywise(self, w):
         return log_sum_entries(w, scalar(self.strength, w), divisor(self.epsilon, w))

@@ -5,28 +5,14 @@ factor ½ and no division by the number of samples ("l2", Keras' own convention)
 """
 
 import keras
-from keras import ops
 
 from keras_decay import _validation
-from keras_decay.regularizers._base import (
-    Penalty,
-    computable,
-    plain,
-    step_for,
-    strength_for,
-)
-from keras_decay.regularizers._parts import (
-    Parts,
-    l1_value,
-    l2_value,
-    parts_prox,
-    ridge_shrink,
-    soft_threshold,
-)
+from keras_decay.regularizers._base import plain
+from keras_decay.regularizers._parts import OfParts, Parts
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class L1(Penalty):
+class L1(OfParts):
     """The L1 penalty λ Σ|w|, which selects features.
 
         Ω(w) = λ Σ|w|
@@ -57,18 +43,6 @@ class L1(Penalty):
     def __init__(self, l1=0.01):
         self.l1 = _validation.strength("l1", l1)
 
-    def __call__(self, w):
-        w = computable(w)
-        return l1_value(w, strength_for(self.l1, w))
-
-    def prox(self, w, step):
-        wide = computable(w)
-        threshold = step_for(step, wide) * strength_for(self.l1, wide)
-        return ops.cast(soft_threshold(wide, threshold), w.dtype)
-
-    def entrywise(self, w):
-        return strength_for(self.l1, w) * ops.abs(w)
-
     def parts(self):
         return Parts(l1=self.l1)
 
@@ -77,7 +51,7 @@ class L1(Penalty):
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class L2(Penalty):
+class L2(OfParts):
     """The L2 penalty λ Σw², known as weight decay, ridge and Tikhonov.
 
         Ω(w) = λ Σw²
@@ -108,18 +82,6 @@ class L2(Penalty):
     def __init__(self, l2=0.01):
         self.l2 = _validation.strength("l2", l2)
 
-    def __call__(self, w):
-        w = computable(w)
-        return l2_value(w, strength_for(self.l2, w))
-
-    def prox(self, w, step):
-        wide = computable(w)
-        shrunk = ridge_shrink(wide, step_for(step, wide), strength_for(self.l2, wide))
-        return ops.cast(shrunk, w.dtype)
-
-    def entrywise(self, w):
-        return strength_for(self.l2, w) * ops.square(w)
-
     def parts(self):
         return Parts(l2=self.l2)
 
@@ -128,7 +90,7 @@ class L2(Penalty):
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class ElasticNet(Penalty):
+class ElasticNet(OfParts):
     """The elastic net λ₁ Σ|w| + λ₂ Σw²: sparse, and stable under correlation.
 
         Ω(w) = λ₁ Σ|w| + λ₂ Σw²
@@ -159,21 +121,6 @@ class ElasticNet(Penalty):
     def __init__(self, l1=0.01, l2=0.01):
         self.l1 = _validation.strength("l1", l1)
         self.l2 = _validation.strength("l2", l2)
-
-    def __call__(self, w):
-        w = computable(w)
-        l1, l2 = strength_for(self.l1, w), strength_for(self.l2, w)
-        return l1_value(w, l1) + l2_value(w, l2)
-
-    def prox(self, w, step):
-        wide = computable(w)
-        l1, l2 = strength_for(self.l1, wide), strength_for(self.l2, wide)
-        proximal = parts_prox(wide, step_for(step, wide), Parts(l1, l2))
-        return ops.cast(proximal, w.dtype)
-
-    def entrywise(self, w):
-        l1, l2 = strength_for(self.l1, w), strength_for(self.l2, w)
-        return l1 * ops.abs(w) + l2 * ops.square(w)
 
     def parts(self):
         return Parts(self.l1, self.l2)

@@ -5,13 +5,33 @@ that it is enough to find it for the magnitude: a function of a = |w| ≥ 0 that
 global minimiser of ½(x − a)² + step · φ(x) over 0 ≤ x ≤ a.
 """
 
+import abc
+
 import keras
 from keras import ops
 
-from keras_decay.regularizers._base import computable, step_for, strength_for
+from keras_decay.regularizers._base import Penalty, computable, step_for, strength_for
 
 TINY = 1e-37  # still normal in float32, as is its reciprocal
 BEYOND_SQUARES = 1e9  # 1 + x² is x² then in float64; no square in a formula overflows
+
+
+class SumOverEntries(Penalty):
+    """A penalty that is a sum over entries; a class says what it is of one of them."""
+
+    @abc.abstractmethod
+    def entrywise(self, w):
+        """Ω of each entry of `w`."""
+
+    @abc.abstractmethod
+    def magnitude_prox(self, a, step):
+        """The proximal step for magnitudes `a`; `step` is a scalar tensor."""
+
+    def __call__(self, w):
+        return ops.sum(self.entrywise(computable(w)))
+
+    def prox(self, w, step):
+        return prox_of_magnitudes(self.magnitude_prox, w, step)
 
 
 def magnitude(w):

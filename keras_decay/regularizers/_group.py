@@ -4,28 +4,15 @@ Convention of every strength here: the term as written stands in the loss.
 """
 
 import keras
-from keras import ops
 
 from keras_decay import _validation
 from keras_decay.regularizers import _axes
-from keras_decay.regularizers._base import (
-    Penalty,
-    computable,
-    plain,
-    step_for,
-    strength_for,
-)
-from keras_decay.regularizers._parts import (
-    Parts,
-    group_shrink,
-    group_value,
-    l1_value,
-    parts_prox,
-)
+from keras_decay.regularizers._base import plain
+from keras_decay.regularizers._parts import OfParts, Parts
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class GroupLasso(Penalty):
+class GroupLasso(OfParts):
     """The group lasso λ Σ_g √|g| ‖w_g‖: whole groups of weights vanish together.
 
         Ω(w) = λ Σ_g √|g| ‖w_g‖₂
@@ -66,15 +53,6 @@ class GroupLasso(Penalty):
         self.strength = _validation.strength("strength", strength)
         self.axis = _axes.axis("axis", axis)
 
-    def __call__(self, w):
-        w = computable(w)
-        return group_value(w, self.axis, strength_for(self.strength, w))
-
-    def prox(self, w, step):
-        wide = computable(w)
-        threshold = step_for(step, wide) * strength_for(self.strength, wide)
-        return ops.cast(group_shrink(wide, self.axis, threshold), w.dtype)
-
     def parts(self):
         return Parts(groups=((self.axis, self.strength),))
 
@@ -84,7 +62,7 @@ class GroupLasso(Penalty):
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class SparseGroupLasso(Penalty):
+class SparseGroupLasso(OfParts):
     """The sparse group lasso: groups vanish, and single weights in those that stay.
 
         Ω(w) = λ₁ Σ|w| + λ_g Σ_g √|g| ‖w_g‖₂
@@ -118,17 +96,6 @@ class SparseGroupLasso(Penalty):
         self.l1 = _validation.strength("l1", l1)
         self.group = _validation.strength("group", group)
         self.axis = _axes.axis("axis", axis)
-
-    def __call__(self, w):
-        w = computable(w)
-        l1, group = strength_for(self.l1, w), strength_for(self.group, w)
-        return l1_value(w, l1) + group_value(w, self.axis, group)
-
-    def prox(self, w, step):
-        wide = computable(w)
-        l1, group = strength_for(self.l1, wide), strength_for(self.group, wide)
-        parts = Parts(l1, groups=((self.axis, group),))
-        return ops.cast(parts_prox(wide, step_for(step, wide), parts), w.dtype)
 
     def parts(self):
         return Parts(self.l1, groups=((self.axis, self.group),))

@@ -14,13 +14,8 @@ import numpy as np
 from keras import ops
 
 from keras_decay import _backend, _validation
-from keras_decay.regularizers._base import (
-    Penalty,
-    computable,
-    plain,
-    step_for,
-    strength_for,
-)
+from keras_decay.regularizers._base import Penalty, plain
+from keras_decay.regularizers._weighted import weighted_prox, weighted_value
 
 REFINEMENTS = 3
 
@@ -64,13 +59,10 @@ class HoyerSquare(Penalty):
         self.strength = _validation.strength("strength", strength)
 
     def __call__(self, w):
-        w = computable(w)
-        return strength_for(self.strength, w) * hoyer_square(w)
+        return weighted_value(hoyer_square, w, self.strength)
 
     def prox(self, w, step):
-        wide = computable(w)
-        cost = step_for(step, wide) * strength_for(self.strength, wide)
-        return ops.cast(hoyer_shrink(wide, cost), w.dtype)
+        return weighted_prox(hoyer_shrink, w, step, self.strength)
 
     def get_config(self):
         return {"strength": plain(self.strength)}

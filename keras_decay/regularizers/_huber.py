@@ -4,11 +4,11 @@ import keras
 from keras import ops
 
 from keras_decay import _validation
-from keras_decay.regularizers._base import Penalty, computable, plain
+from keras_decay.regularizers._base import plain
 from keras_decay.regularizers._entries import (
+    SumOverEntries,
     divisor,
     magnitude,
-    prox_of_magnitudes,
     scalar,
     smaller,
 )
@@ -28,7 +28,7 @@ def huber_prox(a, threshold, delta):
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class HuberL1(Penalty):
+class HuberL1(SumOverEntries):
     """The Huber penalty: L1 for large weights, but smooth at zero.
 
         Ω(w) = λ Σ (w²/(2δ) if |w| ≤ δ else |w| − δ/2)
@@ -62,15 +62,9 @@ class HuberL1(Penalty):
         self.strength = _validation.strength("strength", strength)
         self.delta = _validation.number("delta", delta, above=0)
 
-    def __call__(self, w):
-        return ops.sum(self.entrywise(computable(w)))
-
-    def prox(self, w, step):
-        def of_magnitudes(a, step):
-            threshold = step * scalar(self.strength, a)
-            return huber_prox(a, threshold, divisor(self.delta, a))
-
-        return prox_of_magnitudes(of_magnitudes, w, step)
+    def magnitude_prox(self, a, step):
+        threshold = step * scalar(self.strength, a)
+        return huber_prox(a, threshold, divisor(self.delta, a))
 
     def entrywise(self, w):
         return huber_entries(w, scalar(self.strength, w), divisor(self.delta, w))

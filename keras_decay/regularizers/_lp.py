@@ -4,17 +4,12 @@ import keras
 from keras import ops
 
 from keras_decay import _validation
-from keras_decay.regularizers._base import (
-    Penalty,
-    computable,
-    plain,
-    strength_for,
-)
+from keras_decay.regularizers._base import computable, plain, strength_for
 from keras_decay.regularizers._entries import (
+    SumOverEntries,
     is_double,
     larger,
     magnitude,
-    prox_of_magnitudes,
     scalar,
     smaller,
 )
@@ -151,7 +146,7 @@ def _convex_prox(a, threshold, p):
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class Lp(Penalty):
+class Lp(SumOverEntries):
     """L_p, the sum of |w|^p: for p < 1 sparser than L1, for p → 0 it counts weights.
 
         Ω(w) = λ Σ ((w² + ε²)^{p/2} − ε^p),   ε = 1e-6
@@ -199,11 +194,8 @@ class Lp(Penalty):
         w = computable(w)
         return lp_value(w, strength_for(self.strength, w), self.p)
 
-    def prox(self, w, step):
-        def of_magnitudes(a, step):
-            return lp_prox(a, step * scalar(self.strength, a), self.p)
-
-        return prox_of_magnitudes(of_magnitudes, w, step)
+    def magnitude_prox(self, a, step):
+        return lp_prox(a, step * scalar(self.strength, a), self.p)
 
     @property
     def convex(self):

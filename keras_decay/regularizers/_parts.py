@@ -10,12 +10,15 @@ Reference: Jenatton, Mairal, Obozinski and Bach, Proximal Methods for Hierarchic
 Sparse Coding, 2011, theorem 1.
 """
 
+import abc
 import itertools
 from typing import Any, NamedTuple
 
 from keras import ops
 
 from keras_decay.regularizers._axes import kept_axes, root_of_group_size, within_axes
+from keras_decay.regularizers._base import Penalty, computable, step_for, strength_for
+from keras_decay.regularizers._entries import magnitude
 
 
 class Parts(NamedTuple):
@@ -29,6 +32,37 @@ class Parts(NamedTuple):
     def is_empty(self):
         """Whether there is no term; one whose strength is a tensor is there."""
         return is_zero(self.l1) and is_zero(self.l2) and not self.groups
+
+    def for_weights(self, w):
+        """The same with strengths that multiply the tensor `w`."""
+        groups = [(axis, strength_for(s, w)) for axis, s in self.groups]
+        return Parts(strength_for(self.l1, w), strength_for(self.l2, w), tuple(groups))
+
+
+class OfParts(Penalty):
+    """A penalty of L1, L2 and group terms; a class says which, and all else follows."""
+
+    @abc.abstractmethod
+    def parts(self):
+        """The `Parts`; strengths as they are held."""
+
+    def __call__(self, w):
+        w = computable(w)
+        return parts_value(w, self.parts().for_weights(w))
+
+    def prox(self, w, step):
+        wide = computable(w)
+        parts = self.parts().for_weights(wide)
+        return ops.cast(parts_prox(wide, step_for(step, wide), parts), w.dtype)
+
+    def entrywise(self, w):
+        parts = self.parts().for_weights(w)
+        if parts.groups:
+            return None
+        if is_zero(parts.l2):
+            return parts.l1 * magnitude(w)
+        squares = parts.l2 * ops.square(w)
+        return squares if is_zero(parts.l1) else parts.l1 * magnitude(w) + squares
 
 
 def l1_value(w, l1):
@@ -63,6 +97,16 @@ def group_value(w, axis, strength):
     """strength · Σ_g √|g| ‖w_g‖, a scalar."""
     total = ops.sum(group_norms(w, axis))
     return strength * (root_of_group_size(axis, w) * total)
+
+
+def parts_value(w, parts):
+    """Ω(w) for the parts of Ω, a scalar."""
+    terms = [group_value(w, axis, strength) for axis, strength in parts.groups]
+    if not is_zero(parts.l2):
+        terms.append(l2_value(w, parts.l2))
+    if not (is_zero(parts.l1) and terms):  # of no terms the value is a tensor too
+        terms.append(l1_value(w, parts.l1))
+    return sum(terms[1:], terms[0])
 
 
 def soft_threshold(w, threshold):

@@ -5,38 +5,32 @@ is −log p(w | data), but for constants, which are dropped.
 """
 
 import keras
-from keras import ops
 
 from keras_decay import _validation
-from keras_decay.regularizers._base import (
-    Penalty,
-    computable,
-    plain,
-    step_for,
-    strength_for,
-)
-from keras_decay.regularizers._entries import (
-    divisor,
-    magnitude,
-    prox_of_magnitudes,
-)
+from keras_decay.regularizers._base import Penalty, plain, strength_for
+from keras_decay.regularizers._entries import SumOverEntries, divisor
 from keras_decay.regularizers._heavy_tails import (
     horseshoe_entries,
     horseshoe_prox,
     student_entries,
     student_prox,
 )
-from keras_decay.regularizers._parts import (
-    Parts,
-    l1_value,
-    l2_value,
-    ridge_shrink,
-    soft_threshold,
-)
+from keras_decay.regularizers._parts import OfParts, Parts
+
+
+class Prior(Penalty):
+    """A penalty −log p(w)/n; these are the settings, and a class adds the density."""
+
+    def __init__(self, scale, n_samples):
+        self.scale = _validation.scale("scale", scale)
+        self.n_samples = _validation.integer("n_samples", n_samples, minimum=1)
+
+    def get_config(self):
+        return {"scale": plain(self.scale), "n_samples": self.n_samples}
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class GaussianPrior(Penalty):
+class GaussianPrior(Prior, OfParts):
     """Weights are normal with mean 0 and standard deviation σ: L2 as a prior.
 
         Ω(w) = Σ w²/(2nσ²)
@@ -66,35 +60,13 @@ class GaussianPrior(Penalty):
     1992.
     """
 
-    def __init__(self, scale, n_samples):
-        self.scale = _validation.scale("scale", scale)
-        self.n_samples = _validation.integer("n_samples", n_samples, minimum=1)
-
-    def __call__(self, w):
-        w = computable(w)
-        return l2_value(w, strength_for(self._l2(), w))
-
-    def prox(self, w, step):
-        wide = computable(w)
-        l2 = strength_for(self._l2(), wide)
-        return ops.cast(ridge_shrink(wide, step_for(step, wide), l2), w.dtype)
-
-    def entrywise(self, w):
-        return strength_for(self._l2(), w) * ops.square(w)
-
     def parts(self):
-        return Parts(l2=self._l2())
-
-    def _l2(self):
         scale = _present(self.scale)
-        return 0.5 / self.n_samples / scale / scale
-
-    def get_config(self):
-        return {"scale": plain(self.scale), "n_samples": self.n_samples}
+        return Parts(l2=0.5 / self.n_samples / scale / scale)
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class LaplacePrior(Penalty):
+class LaplacePrior(Prior, OfParts):
     """Weights have a Laplace distribution around 0 with scale b: L1 as a prior.
 
         Ω(w) = Σ |w|/(bn)
@@ -123,34 +95,12 @@ class LaplacePrior(Penalty):
     1995.
     """
 
-    def __init__(self, scale, n_samples):
-        self.scale = _validation.scale("scale", scale)
-        self.n_samples = _validation.integer("n_samples", n_samples, minimum=1)
-
-    def __call__(self, w):
-        w = computable(w)
-        return l1_value(w, strength_for(self._l1(), w))
-
-    def prox(self, w, step):
-        wide = computable(w)
-        threshold = step_for(step, wide) * strength_for(self._l1(), wide)
-        return ops.cast(soft_threshold(wide, threshold), w.dtype)
-
-    def entrywise(self, w):
-        return strength_for(self._l1(), w) * magnitude(w)
-
     def parts(self):
-        return Parts(l1=self._l1())
-
-    def _l1(self):
-        return 1 / self.n_samples / _present(self.scale)
-
-    def get_config(self):
-        return {"scale": plain(self.scale), "n_samples": self.n_samples}
+        return Parts(l1=1 / self.n_samples / _present(self.scale))
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class StudentTPrior(Penalty):
+class StudentTPrior(Prior, SumOverEntries):
     """Weights have a Student-t distribution: a prior that leaves large weights alone.
 
         Ω(w) = (ν + 1)/(2n) Σ log(1 + w²/(νs²))
@@ -187,18 +137,11 @@ class StudentTPrior(Penalty):
 
     def __init__(self, df, scale, n_samples):
         self.df = _validation.number("df", df, above=0)
-        self.scale = _validation.scale("scale", scale)
-        self.n_samples = _validation.integer("n_samples", n_samples, minimum=1)
+        super().__init__(scale, n_samples)
         self._strength = (self.df + 1) / (2 * self.n_samples)
 
-    def __call__(self, w):
-        return ops.sum(self.entrywise(computable(w)))
-
-    def prox(self, w, step):
-        def of_magnitudes(a, step):
-            return student_prox(a, step * self._strength, self._spread(a))
-
-        return prox_of_magnitudes(of_magnitudes, w, step)
+    def magnitude_prox(self, a, step):
+        return student_prox(a, step * self._strength, self._spread(a))
 
     def entrywise(self, w):
         return self._strength * student_entries(w, self._spread(w))
@@ -207,15 +150,11 @@ class StudentTPrior(Penalty):
         return divisor(self.scale, w) * self.df**0.5
 
     def get_config(self):
-        return {
-            "df": self.df,
-            "scale": plain(self.scale),
-            "n_samples": self.n_samples,
-        }
+        return {"df": self.df, **super().get_config()}
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class HorseshoePrior(Penalty):
+class HorseshoePrior(Prior, SumOverEntries):
     """The horseshoe prior: pulls small weights hard to zero, large ones hardly at all.
 
         Ω(w) = −(1/n) Σ log log(1 + 2s²/(w² + ε²)),   ε = 1e-3 s
@@ -252,24 +191,11 @@ class HorseshoePrior(Penalty):
 
     convex = False
 
-    def __init__(self, scale, n_samples):
-        self.scale = _validation.scale("scale", scale)
-        self.n_samples = _validation.integer("n_samples", n_samples, minimum=1)
-
-    def __call__(self, w):
-        return ops.sum(self.entrywise(computable(w)))
-
-    def prox(self, w, step):
-        def of_magnitudes(a, step):
-            return horseshoe_prox(a, step / self.n_samples, divisor(self.scale, a))
-
-        return prox_of_magnitudes(of_magnitudes, w, step)
+    def magnitude_prox(self, a, step):
+        return horseshoe_prox(a, step / self.n_samples, divisor(self.scale, a))
 
     def entrywise(self, w):
         return horseshoe_entries(w, divisor(self.scale, w)) / self.n_samples
-
-    def get_config(self):
-        return {"scale": plain(self.scale), "n_samples": self.n_samples}
 
 
 def _present(scale):

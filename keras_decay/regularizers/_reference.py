@@ -8,14 +8,9 @@ import numpy as np
 from keras import ops
 
 from keras_decay import _validation
-from keras_decay.regularizers._base import (
-    Penalty,
-    computable,
-    plain,
-    step_for,
-    strength_for,
-)
+from keras_decay.regularizers._base import Penalty, computable, plain, strength_for
 from keras_decay.regularizers._parts import l2_value, ridge_shrink
+from keras_decay.regularizers._weighted import weighted_prox
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
@@ -68,14 +63,14 @@ class L2SP(Penalty):
         return l2_value(distance, strength_for(self.strength, w))
 
     def prox(self, w, step):
-        wide = computable(w)
-        step, strength = step_for(step, wide), strength_for(self.strength, wide)
-        level = ops.convert_to_tensor(step * strength, dtype=wide.dtype)
-        reference = self._reference_of(wide)
-        nearer = reference + ridge_shrink(wide - reference, 1.0, level)
+        return weighted_prox(self._nearer, w, step, self.strength)
+
+    def _nearer(self, w, level):
+        level = ops.convert_to_tensor(level, dtype=w.dtype)
+        reference = self._reference_of(w)
+        nearer = reference + ridge_shrink(w - reference, 1.0, level)
         # w₀ + (w − w₀) is not w to the last bit.
-        nearer = ops.where(level > 0, nearer, wide)
-        return ops.cast(nearer, w.dtype)
+        return ops.where(level > 0, nearer, w)
 
     def _reference_of(self, w):
         if isinstance(self.reference, float):

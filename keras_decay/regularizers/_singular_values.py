@@ -78,6 +78,26 @@ def with_singular_values(w, change):
     return ops.reshape(kept - (u * factors) @ vh, w.shape)
 
 
+def nuclear_prox(w, threshold):
+    """argmin_v ½‖v − w‖² + threshold · Σσ(v): each σ falls by the threshold."""
+    return with_singular_values(w, lambda s: ops.relu(s - threshold))
+
+
+def spectral_prox(w, weight):
+    """argmin_v ½‖v − w‖² + weight/2 · σ₁(v)²: every σ is cut at one level."""
+
+    def clipped(s):
+        level = clipped_level(s, weight)
+        return ops.where(s < level, s, level)
+
+    return with_singular_values(w, clipped)
+
+
+def orthogonal_prox(w, weight):
+    """argmin_v ½‖v − w‖² + weight · Σ(σ(v)² − 1)²: each σ is drawn toward 1."""
+    return with_singular_values(w, lambda s: toward_one(s, weight))
+
+
 def clipped_level(s, weight):
     """t in argmin_v ½Σ(v − σ)² + weight/2 · max(v)² = min(σ, t), for falling σ.
 

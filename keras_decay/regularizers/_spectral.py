@@ -9,17 +9,11 @@ TensorFlow, on one core. `Orthogonal` does so in its proximal step only.
 """
 
 import keras
-from keras import ops
 
 from keras_decay import _validation
 from keras_decay.regularizers import _singular_values as spectrum
-from keras_decay.regularizers._base import (
-    Penalty,
-    computable,
-    plain,
-    step_for,
-    strength_for,
-)
+from keras_decay.regularizers._base import Penalty, plain
+from keras_decay.regularizers._weighted import weighted_prox, weighted_value
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
@@ -60,14 +54,10 @@ class Nuclear(Penalty):
         self.strength = _validation.strength("strength", strength)
 
     def __call__(self, w):
-        w = computable(w)
-        return strength_for(self.strength, w) * spectrum.nuclear_value(w)
+        return weighted_value(spectrum.nuclear_value, w, self.strength)
 
     def prox(self, w, step):
-        wide = computable(w)
-        threshold = step_for(step, wide) * strength_for(self.strength, wide)
-        shrunk = spectrum.with_singular_values(wide, lambda s: ops.relu(s - threshold))
-        return ops.cast(shrunk, w.dtype)
+        return weighted_prox(spectrum.nuclear_prox, w, step, self.strength)
 
     def get_config(self):
         return {"strength": plain(self.strength)}
@@ -110,18 +100,10 @@ class SpectralNorm(Penalty):
         self.strength = _validation.strength("strength", strength)
 
     def __call__(self, w):
-        w = computable(w)
-        return strength_for(self.strength, w) * spectrum.spectral_value(w)
+        return weighted_value(spectrum.spectral_value, w, self.strength)
 
     def prox(self, w, step):
-        wide = computable(w)
-        weight = step_for(step, wide) * strength_for(self.strength, wide)
-
-        def clipped(s):
-            level = spectrum.clipped_level(s, weight)
-            return ops.where(s < level, s, level)
-
-        return ops.cast(spectrum.with_singular_values(wide, clipped), w.dtype)
+        return weighted_prox(spectrum.spectral_prox, w, step, self.strength)
 
     def get_config(self):
         return {"strength": plain(self.strength)}
@@ -166,17 +148,10 @@ class Orthogonal(Penalty):
         self.strength = _validation.strength("strength", strength)
 
     def __call__(self, w):
-        w = computable(w)
-        return strength_for(self.strength, w) * spectrum.orthogonal_value(w)
+        return weighted_value(spectrum.orthogonal_value, w, self.strength)
 
     def prox(self, w, step):
-        wide = computable(w)
-        weight = step_for(step, wide) * strength_for(self.strength, wide)
-
-        def drawn(s):
-            return spectrum.toward_one(s, weight)
-
-        return ops.cast(spectrum.with_singular_values(wide, drawn), w.dtype)
+        return weighted_prox(spectrum.orthogonal_prox, w, step, self.strength)
 
     def get_config(self):
         return {"strength": plain(self.strength)}

@@ -8,15 +8,10 @@ from keras import ops
 
 from keras_decay import _validation
 from keras_decay.regularizers import _axes
-from keras_decay.regularizers._base import (
-    Penalty,
-    computable,
-    plain,
-    step_for,
-    strength_for,
-)
+from keras_decay.regularizers._base import Penalty, computable, plain, strength_for
 from keras_decay.regularizers._fused import fused
 from keras_decay.regularizers._parts import l1_value
+from keras_decay.regularizers._weighted import weighted_prox
 
 MUST = f"an int, or one of {', '.join(map(repr, _axes.AXIS_NAMES))}"
 
@@ -74,14 +69,14 @@ class TotalVariation(Penalty):
         return l1_value(steps, strength_for(self.strength, w))
 
     def prox(self, w, step):
-        wide = computable(w)
-        level = step_for(step, wide) * strength_for(self.strength, wide)
-        level = ops.convert_to_tensor(level, dtype=wide.dtype)
+        return weighted_prox(self._fused, w, step, self.strength)
+
+    def _fused(self, w, level):
+        level = ops.convert_to_tensor(level, dtype=w.dtype)
         axis = self._along(w)
-        last = ops.moveaxis(wide, axis, -1)
+        last = ops.moveaxis(w, axis, -1)
         rows = fused(ops.reshape(last, (-1, last.shape[-1])), level)
-        result = ops.moveaxis(ops.reshape(rows, last.shape), -1, axis)
-        return ops.cast(result, w.dtype)
+        return ops.moveaxis(ops.reshape(rows, last.shape), -1, axis)
 
     def _along(self, w):
         kept = _axes.kept_axes(self.axis, w.shape)

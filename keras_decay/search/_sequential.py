@@ -13,35 +13,19 @@ from keras_decay.search._work import Outcome, epoch_order
 _NOT_HISTORY = ("epoch", "step", "seconds", "learning_rate", "weight_decay")
 
 
-class _OrderedBatches(keras.utils.PyDataset):
-    """The batches of an epoch in the order of `epoch_order`."""
-
-    def __init__(self, data, rows, seed, settings):
-        super().__init__()
-        self._data, self._rows = data, rows
-        self._seed, self._settings = seed, settings
-        self._epoch = 0
-        self._order = self._of_epoch()
-
-    def _of_epoch(self):
-        if not self._settings.shuffle:
-            return self._rows
-        return self._rows[epoch_order(self._seed, self._epoch, len(self._rows))]
-
-    def __len__(self):
-        return -(-len(self._rows) // self._settings.batch_size)
-
-    def __getitem__(self, index):
-        size = self._settings.batch_size
-        rows = self._order[index * size : (index + 1) * size]
-        batch = [rows_of(self._data.x, rows), rows_of(self._data.y, rows)]
-        if self._data.weight is not None:
-            batch.append(self._data.weight[rows])
-        return tuple(batch)
-
-    def on_epoch_end(self):
-        self._epoch += 1
-        self._order = self._of_epoch()
+def _batches(data, rows, seed, settings):
+    """The batches of all epochs, one after the other, in the order of `epoch_order`."""
+    size = settings.batch_size
+    for epoch in range(settings.epochs):
+        order = rows
+        if settings.shuffle:
+            order = rows[epoch_order(seed, epoch, len(rows))]
+        for start in range(0, len(rows), size):
+            batch = order[start : start + size]
+            parts = [rows_of(data.x, batch), rows_of(data.y, batch)]
+            if data.weight is not None:
+                parts.append(data.weight[batch])
+            yield tuple(parts)
 
 
 def train(job, task):
@@ -57,11 +41,11 @@ def train(job, task):
     if stopping:
         callbacks.append(stopping)
     model.fit(
-        _OrderedBatches(data, split.train, task.seed, settings),
+        _batches(data, split.train, task.seed, settings),
         epochs=settings.epochs,
+        steps_per_epoch=-(-len(split.train) // settings.batch_size),
         validation_data=_validation(data, split.valid),
         validation_batch_size=settings.batch_size,
-        shuffle=False,
         verbose=0,
         callbacks=callbacks,
     )

@@ -10,7 +10,7 @@ import keras
 
 from keras_decay.optimizers._variable_kinds import holders_by_id
 from keras_decay.regularizers import Penalty
-from keras_decay.tools._findings_on_settings import same
+from keras_decay.tools._penalties import same
 from keras_decay.tools._survival import deciders, loads_alike, tree, units
 from keras_decay.tools._track_strength import (
     check_trackable,

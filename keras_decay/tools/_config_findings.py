@@ -3,6 +3,7 @@
 from keras_decay.tools._finding import about
 from keras_decay.tools._keras_view import ADAPTIVE, SETTINGS
 from keras_decay.tools._references import references
+from keras_decay.tools._remedies import KEEP_ONE, MOVE
 
 
 def settings_in(config):
@@ -83,14 +84,13 @@ def findings_on_config(config):
             with_l2 if decays else [],
             "By the config, an L2 penalty is in the loss and the optimizer decays "
             "weights: both act.",
-            "Keep one of the two.",
+            KEEP_ONE,
         ),
         *about(
             "l2-under-adaptive",
             with_l2 if adaptive else [],
             "By the config, an L2 penalty is in the loss, under an optimizer that "
             "divides its gradient by the history of gradients.",
-            "Remove the penalty and decay in the optimizer: "
-            "kd.DecoupledWeightDecay(optimizer, weight_decay=λ).",
+            MOVE,
         ),
     ]

@@ -9,8 +9,8 @@ import keras
 from keras_decay import _validation
 from keras_decay.optimizers import DecoupledWeightDecay
 from keras_decay.tools._attachment import Attachment
-from keras_decay.tools._findings_on_settings import same
 from keras_decay.tools._moved import moved
+from keras_decay.tools._penalties import same
 from keras_decay.tools._regularize import check_model
 from keras_decay.tools._survival import tree
 

@@ -10,9 +10,14 @@ Thresholds, chosen so that settings in the literature pass:
 
 import math
 
-from keras_decay.regularizers._base import HALF
 from keras_decay.tools._finding import about
+from keras_decay.tools._findings_on_measurements import (
+    less_or_more,
+    no_effect,
+    rebuilding_at_late_steps,
+)
 from keras_decay.tools._findings_on_settings import ON_SETTINGS
+from keras_decay.tools._remedies import KEEP_ONE, MOVE
 from keras_decay.tools._rows import SPARED_ROLES
 
 WEAK, STRONG = 0.01, 100.0
@@ -49,8 +54,7 @@ def l2_under_adaptive(subjects, plan):
         hit,
         f"An L2 penalty is in the loss, under {names}, which divides its gradient by "
         "the history of gradients: weights with large gradients are hardly decayed.",
-        "Remove the penalty and decay in the optimizer: "
-        "kd.DecoupledWeightDecay(optimizer, weight_decay=λ).",
+        MOVE,
     )
 
 
@@ -60,7 +64,7 @@ def l2_and_decay(subjects, plan):
         [s for s in subjects if s.l2 and s.is_decayed],
         "These variables have an L2 penalty in the loss and are decayed by the "
         "optimizer: both act.",
-        "Keep one of the two.",
+        KEEP_ONE,
     )
 
 
@@ -81,94 +85,6 @@ def spared_roles_decayed(subjects, plan):
         "fit and does not regularise.",
         remedy,
     )
-
-
-def no_effect(subjects, plan):
-    found = []
-    hit = [s for s in subjects if s.verdict == "no effect"]
-    undone = [s for s in hit if s.variable.constraint is not None]
-    rebuilt = [s for s in hit if s not in undone and s.view.rebuilding]
-    rounded = [s for s in hit if s not in undone + rebuilt and loses_digits(s)]
-    other = [s for s in hit if s not in undone + rebuilt + rounded]
-    found += about(
-        "constraint-undoes-decay",
-        undone,
-        "The variable's constraint undoes every decay: measured, the weights are the "
-        "same with it and without.",
-        "Remove the constraint or the decay.",
-    )
-    found += rebuilding("decay-has-no-effect", rebuilt, "nothing is decayed")
-    found += about(
-        "decay-rounds-away",
-        rounded,
-        "The decay of a step is too small for the precision of the weights "
-        f"({', '.join(sorted({s.row['dtype'] for s in rounded}))}) and is rounded "
-        "away: measured, no weight changes.",
-        "Keep the weights in float32 (dtype policy mixed_bfloat16 or mixed_float16), "
-        "or use kd.DecoupledWeightDecay.",
-    )
-    found += about(
-        "decay-has-no-effect",
-        other,
-        "The settings promise decay, but measured, no weight changes.",
-        "Use kd.DecoupledWeightDecay around an optimizer without decay of its own.",
-    )
-    return found
-
-
-def less_or_more(subjects, plan):
-    found = []
-    for verdict, code in (
-        ("less than promised", "decay-less-than-promised"),
-        ("more than promised", "decay-more-than-promised"),
-        ("decays unasked", "decay-unasked"),
-    ):
-        hit = [s for s in subjects if s.verdict == verdict]
-        rebuilt = [s for s in hit if s.view.rebuilding]
-        found += rebuilding(code, rebuilt, "decay is about half of what it should be")
-        found += about(
-            code,
-            [s for s in hit if s not in rebuilt],
-            f"Measured, the decay is another one than the settings promise: {verdict}.",
-            "Compare measured_shrink with promised_shrink in the rows; "
-            "kd.DecoupledWeightDecay does what its settings say.",
-        )
-    return found
-
-
-def rebuilding_at_late_steps(subjects, plan):
-    """ScheduleFreeAdamW: how much is lost depends on the step; 200 steps lose half."""
-    hit = [
-        s
-        for s in subjects
-        if s.view is not None
-        and s.view.rebuilding
-        and s.promise is not None
-        and s.verdict not in ("no effect", "less than promised")
-    ]
-    return rebuilding(
-        "decay-less-than-promised", hit, "decay is about half of what it should be"
-    )
-
-
-def rebuilding(code, subjects, what):
-    """A finding on optimizers that build weights from state they do not decay."""
-    names = ", ".join(sorted({s.view.name for s in subjects}))
-    return about(
-        code,
-        subjects,
-        f"{names} rebuilds each weight from state of its own that is not decayed: "
-        f"{what}.",
-        "Use another optimizer, such as Adam in kd.DecoupledWeightDecay.",
-    )
-
-
-def loses_digits(subject):
-    """Whether the step's decay lies below the precision of the weights."""
-    from keras_decay.tools._probe import precision
-
-    half = subject.row["dtype"] in HALF
-    return half or subject.measurement.promised < precision(subject.row["dtype"])
 
 
 def too_weak_or_strong(subjects, plan):

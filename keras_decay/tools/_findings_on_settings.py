@@ -3,9 +3,8 @@
 import re
 from typing import Any
 
-import keras
-
 from keras_decay.tools._finding import about
+from keras_decay.tools._penalties import same
 
 
 def exclusions_not_saved(model, subjects, views):
@@ -72,14 +71,16 @@ def regularizers_of_layers(model, subjects, views):
             late,
             "The layer's regularizer was assigned after its weights were built, and "
             "has no effect: the variable keeps the one that it was built with.",
-            "Give it to the layer's constructor, or set `variable.regularizer`.",
+            "Attach it with kd.regularize(model, [('path regex', penalty)]), or give "
+            "it to the layer's constructor.",
         ),
         *about(
             "penalty-not-saved",
             unsaved,
             "The variable has a penalty that its layer does not know of: in the "
             "loaded model it is gone.",
-            "Set the layer's regularizer as well, which is what is saved.",
+            "Attach it with kd.regularize(model, [('path regex', penalty)]), which "
+            "sets the layer's regularizer as well.",
         ),
     ]
 
@@ -94,20 +95,6 @@ def regularized(layer):
         weights = [w for w in layer.weights if w.name in names]
         if len(weights) == 1:
             yield attribute, weights[0]
-
-
-def same(regularizer, other):
-    """Whether two regularizers are one, or say the same."""
-    if regularizer is other:
-        return True
-    if type(regularizer) is not type(other) or not isinstance(
-        regularizer, keras.regularizers.Regularizer
-    ):
-        return False
-    try:
-        return regularizer.get_config() == other.get_config()
-    except NotImplementedError:
-        return False
 
 
 ON_SETTINGS = (exclusions_not_saved, exclusions_by_backend, regularizers_of_layers)

@@ -1,6 +1,7 @@
 """What a regularizer is called, and how strong its L1 and L2 parts are."""
 
 import keras
+import numpy as np
 
 from keras_decay.regularizers import Penalty
 from keras_decay.regularizers._base import plain
@@ -49,10 +50,7 @@ def described(regularizer):
     """The regularizer with its convention: "L2 0.01 (keras l2: λ Σw²)"."""
     l1, l2 = elastic_net(regularizer)
     if l1 is None:
-        try:
-            settings = regularizer.get_config()
-        except NotImplementedError:
-            settings = {}
+        settings = config_of(regularizer) or {}
         inside = ", ".join(f"{k}={v!r}" for k, v in settings.items())
         return f"{type(regularizer).__name__}({inside})"[:120]
     return " + ".join(
@@ -60,3 +58,39 @@ def described(regularizer):
         for name, s in (("L1", l1), ("L2", l2))
         if s
     )
+
+
+def same(regularizer, other):
+    """Whether two regularizers are one, or say the same.
+
+    One without a config says nothing: another object may be another penalty.
+    """
+    if regularizer is other:
+        return True
+    if type(regularizer) is not type(other):
+        return False
+    config = config_of(regularizer)
+    return config is not None and equal(config, config_of(other))
+
+
+def config_of(regularizer):
+    """The config of a regularizer; None where it has none.
+
+    Keras asks for one only where a model is saved, and later versions than 3.12 take
+    any function for a regularizer.
+    """
+    if not isinstance(regularizer, keras.regularizers.Regularizer):
+        return None
+    try:
+        return regularizer.get_config()
+    except NotImplementedError:
+        return None
+
+
+def equal(setting, other):
+    """Whether two settings of a config are equal; they may be or hold arrays."""
+    if isinstance(setting, dict) and isinstance(other, dict):
+        return setting.keys() == other.keys() and all(
+            equal(value, other[name]) for name, value in setting.items()
+        )
+    return np.array_equal(setting, other)

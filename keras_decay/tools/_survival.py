@@ -12,6 +12,7 @@ import random
 import keras
 
 from keras_decay.optimizers._variable_kinds import held
+from keras_decay.tools._penalties import same
 
 
 class Mark(keras.regularizers.Regularizer):
@@ -84,9 +85,7 @@ def loads_alike(penalty):
     try:
         config = keras.saving.serialize_keras_object(penalty)
         again = keras.saving.deserialize_keras_object(config)
-        return type(again) is type(penalty) and again.get_config() == (
-            penalty.get_config()
-        )
+        return same(again, penalty)
     except Exception:  # of the penalty's own code
         return False
 

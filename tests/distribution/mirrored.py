@@ -7,6 +7,8 @@ import cases
 import keras
 import tensorflow as tf
 
+import keras_decay as kd
+
 CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
     CPU, [tf.config.LogicalDeviceConfiguration()] * 2
@@ -95,6 +97,21 @@ def keras_accumulating():
     return keras.optimizers.SGD(0.05, gradient_accumulation_steps=2)
 
 
+def refusal(penalty):
+    """What is said of decay by rows, of which a replica knows its own alone."""
+    inner = keras.optimizers.SGD(0.05)
+    touched = kd.TouchedRowsDecay(0.1)
+    try:
+        cases.fit(
+            distributed(
+                lambda: kd.DecoupledWeightDecay(inner, touched, penalty=penalty)
+            )
+        )
+    except NotImplementedError as error:
+        return str(error)
+    return ""
+
+
 def replicas_agree():
     """Whether both replicas hold the same weights, averages and strengths."""
     model = distributed(cases.prox)
@@ -119,4 +136,5 @@ cases.report(
     effect=effect,
     replicas_agree=replicas_agree(),
     accumulates=[accumulates(keras_accumulating), accumulates(cases.accumulating)],
+    refusals=[refusal(penalty=None), refusal(penalty=kd.L1(0.1))],
 )

@@ -57,6 +57,9 @@ def test_mirrored_strategy(tmp_path):
     # Keras' own optimizers cannot accumulate gradients there; we, as soon as they can.
     by_keras, by_us = found["accumulates"]
     assert by_keras == by_us
+    for message in found["refusals"]:
+        assert "TouchedRowsDecay is not possible" in message
+        assert "Give the table a number" in message
 
 
 def free_addresses(count):

@@ -14,23 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 from scipy.optimize import minimize
-from support import gradient, to_numpy
+from support import gradient, one_program, to_numpy
 
 import keras_decay as kd
-
-
-@pytest.fixture(scope="module")
-def wide():
-    """float64 for a test that Hypothesis runs, which refuses fixtures of a function."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx("float32")
-    if keras.backend.backend() == "jax":
-        jax.config.update("jax_enable_x64", False)
 
 
 def hoyer(w):
@@ -49,11 +35,7 @@ def program():
     def run(w, cost):
         return kd.HoyerSquare(cost).prox(w, 1.0)
 
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(run)
-    return run
+    return one_program(run)
 
 
 def prox(w, cost):
@@ -117,7 +99,7 @@ WEIGHTS = {
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_prox_is_no_worse_than_brute_force(name, wide):
+def test_prox_is_no_worse_than_brute_force(name, float64_for_hypothesis):
     w = WEIGHTS[name]
     for cost in (0.003, 0.05, 0.15, 0.4):
         v = prox(w, cost)
@@ -134,7 +116,7 @@ def test_prox_is_no_worse_than_brute_force(name, wide):
     st.sampled_from([0.0, 1e-12, 1e-4, 0.02, 0.1, 0.49, 0.51, 7.0, 1e9]),
 )
 def test_prox_is_stationary_and_beats_other_points(
-    wide, size, seed, ties, scale, relative
+    float64_for_hypothesis, size, seed, ties, scale, relative
 ):
     rng = np.random.default_rng(seed)
     w = rng.normal(size=size)
@@ -168,7 +150,7 @@ def test_prox_is_stationary_and_beats_other_points(
             assert reached <= objective(near, w, cost) + tolerance
 
 
-def test_single_precision_agrees_with_double(wide):
+def test_single_precision_agrees_with_double(float64_for_hypothesis):
     w = np.random.default_rng(0).normal(size=20_000)
     for cost in (1e-4, 1e-3):
         expected, found = prox(w, cost), prox(w.astype("float32"), cost)

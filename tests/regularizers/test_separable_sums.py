@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from keras import ops
 from numpy_penalties import FAMILIES, excess
-from support import to_numpy
+from support import compiled, to_numpy
 
 import keras_decay as kd
-from keras_decay.regularizers import _composition
+from keras_decay.regularizers import _sum_prox
 
 
 def term(name, factor=1, **settings):
@@ -58,19 +58,6 @@ def weights():
     return w.reshape(4, 100)
 
 
-def compiled(function):
-    """`function` as the backends run it in training; eager loops take long."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.function(function, jit_compile=True)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(function)
-    return function
-
-
 def assert_minimal(terms, v, w, step):
     assert np.all(v * w >= 0)
     found = excess(
@@ -83,7 +70,7 @@ def assert_minimal(terms, v, w, step):
 @pytest.mark.parametrize("name", CLOSED)
 def test_one_term_beside_l1_and_l2_is_closed(name, float64, monkeypatch):
     for search in ("dykstra", "lowest", "numeric_prox"):
-        monkeypatch.setattr(_composition, search, None)
+        monkeypatch.setattr(_sum_prox, search, None)
     terms, w = CLOSED[name], weights()
     penalty = sum(penalty for penalty, _ in terms)
     for step in (0.3, 1.4, 40.0):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 from scipy.optimize import minimize
-from support import gradient, to_numpy
+from support import compiled, gradient, one_program, to_numpy
 
 import keras_decay as kd
 from keras_decay import _backend
@@ -44,11 +44,7 @@ def program(kind):
     def run(w, level):
         return kind(level).prox(w, 1.0)
 
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(run)
-    return run
+    return one_program(run)
 
 
 def prox(penalty, w, step):
@@ -200,20 +196,6 @@ def test_prox_is_optimal(float64_for_hypothesis, shape, rank, scale, strength, s
             np.testing.assert_array_equal(v, w)
 
 
-@pytest.fixture(scope="module")
-def float64_for_hypothesis():
-    """float64 for a test that Hypothesis runs, which refuses fixtures of a function."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx("float32")
-    if keras.backend.backend() == "jax":
-        jax.config.update("jax_enable_x64", False)
-
-
 def test_a_vector_is_one_row_and_kernels_are_flattened(float64):
     w = matrix(6)
     norm = np.linalg.norm(w)
@@ -256,18 +238,6 @@ def test_l2_beside_one_is_closed(float64):
         both = (penalty + kd.L2(0.3)).prox(ops.convert_to_tensor(w), 0.5)
         expected = prox(penalty, w / 1.3, 0.5 / 1.3)
         np.testing.assert_allclose(to_numpy(both), expected, rtol=1e-10, atol=1e-13)
-
-
-def compiled(function):
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return tf.function(function, jit_compile=True)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(function)
-    return function
 
 
 @pytest.mark.parametrize("dtype, accuracy", [("float32", 1e-6), ("float64", 1e-13)])

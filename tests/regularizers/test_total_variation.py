@@ -6,39 +6,15 @@ optimisation of it, closed forms for two and three entries.
 
 import functools
 
-import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 from scipy.optimize import lsq_linear
-from support import gradient, to_numpy
+from support import gradient, one_program, to_numpy
 
 import keras_decay as kd
-
-
-@pytest.fixture(scope="module")
-def wide():
-    """float64 for a test that Hypothesis runs, which refuses fixtures of a function."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx("float32")
-    if keras.backend.backend() == "jax":
-        jax.config.update("jax_enable_x64", False)
-
-
-def compiled(function):
-    """`function` as one program on JAX, which else compiles every operation."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(function)
-    return function
 
 
 @functools.cache
@@ -48,7 +24,7 @@ def program(axis):
     def run(w, level):
         return kd.TotalVariation(level, axis).prox(w, 1.0)
 
-    return compiled(run)
+    return one_program(run)
 
 
 def prox(w, level, axis=0):
@@ -93,7 +69,7 @@ def test_value_and_gradient(axis, float64):
 
 
 @pytest.mark.parametrize("level", [0.01, 0.4, 2.0])
-def test_prox_equals_a_quadratic_program(level, wide):
+def test_prox_equals_a_quadratic_program(level, float64_for_hypothesis):
     w = np.stack([series(9)[:, 0], np.round(series(9)[:, 1]), np.arange(9.0) ** 2])
     x = prox(w, level, 1)
     for row, found in zip(w, x, strict=True):
@@ -101,7 +77,7 @@ def test_prox_equals_a_quadratic_program(level, wide):
         np.testing.assert_allclose(found, expected, atol=1e-8)
 
 
-def test_prox_of_a_peak(wide):
+def test_prox_of_a_peak(float64_for_hypothesis):
     # It loses a level on either side, its neighbours gain one each.
     x = prox(np.array([0.0, 5.0, 1.0]), 1.0)
     np.testing.assert_allclose(x, [1.0, 3.0, 2.0], atol=1e-15)
@@ -115,7 +91,7 @@ def test_prox_of_a_peak(wide):
     st.sampled_from([1e-150, 1e-8, 1.0, 1e150]),
     st.sampled_from([0.0, 1e-9, 0.1, 1.0, 30.0, 1e9]),
 )
-def test_prox_is_optimal(wide, length, seed, kind, scale, relative):
+def test_prox_is_optimal(float64_for_hypothesis, length, seed, kind, scale, relative):
     rng = np.random.default_rng(seed)
     y = rng.normal(size=(length, 3))
     if kind == "few values":
@@ -152,7 +128,7 @@ def test_long_sequences_in_single_precision():
     assert 0 < (jumps != 0).sum() < 1000
 
 
-def test_any_rank_and_axis(wide):
+def test_any_rank_and_axis(float64_for_hypothesis):
     y = series(40, 3)
     w = np.swapaxes(y, 0, 1).reshape(1, 3, 40, 1)
     expected = prox(y, 0.2)
@@ -164,12 +140,12 @@ def test_any_rank_and_axis(wide):
     )
 
 
-def test_fused_lasso_is_the_soft_threshold_of_the_fused(wide):
+def test_fused_lasso_is_the_soft_threshold_of_the_fused(float64_for_hypothesis):
     # Friedman et al., Pathwise coordinate optimization, 2007, proposition 1.
     y, penalty = series(40, 3), kd.TotalVariation(0.5, 0) + kd.L1(0.2)
     fused = prox(y, 0.5)
     expected = np.sign(fused) * np.maximum(np.abs(fused) - 0.2, 0)
-    found = to_numpy(compiled(penalty.prox)(ops.convert_to_tensor(y), 1.0))
+    found = to_numpy(one_program(penalty.prox)(ops.convert_to_tensor(y), 1.0))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 

@@ -3,7 +3,14 @@
 import keras
 import numpy as np
 import pytest
-from audited_models import after, dense, kernels, tokens
+from audited_models import (
+    after,
+    assigned_late,
+    assigned_to_variable,
+    dense,
+    kernels,
+    tokens,
+)
 
 import keras_decay as kd
 
@@ -35,18 +42,6 @@ def excluding_variables():
 def schedule_free(trained):
     model = kernels(K.ScheduleFreeAdamW(1e-2, weight_decay=0.1))
     return after(40, model) if trained else model
-
-
-def assigned_late():
-    model = kernels("adam")
-    model.layers[0].kernel_regularizer = keras.regularizers.L1(0.01)
-    return model
-
-
-def assigned_to_variable():
-    model = kernels("adam")
-    model.layers[0].kernel.regularizer = keras.regularizers.L1(0.01)
-    return model
 
 
 def unfrozen():

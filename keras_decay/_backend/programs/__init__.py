@@ -1,0 +1,28 @@
+"""What a compiled training loop over many models needs of a backend.
+
+One file per backend that can train many models at once, all with the same functions:
+
+- `compiled(function)`: compiled by XLA, one program for each shape of its arguments.
+- `vectorized(function)`: a function of stacked arguments that does at once what
+  `function` does with each of them.
+- `repeat(count, body, carry)`: `carry = body(i, carry)` for i = 0, …, count − 1, where
+  count may be a tensor.
+- `choose(index, branches, carry)`: `branches[index](carry)`.
+- `value_and_gradients(function, values)`: `function(values)` gives (a scalar, others);
+  with them, the scalar's gradient for each of the values, zero where there is none.
+- `as_pure(optimizer)`: the optimizer, not built, such that it updates variables within
+  a `keras.StatelessScope`.
+- `set_within(stack, index, value)`: `stack` with `value` at `[:, index]`.
+"""
+
+from importlib import import_module
+
+import keras
+
+NAMES = ("tensorflow", "jax")
+
+
+def current():
+    """The module of the backend that Keras runs on, or None if it has none."""
+    name = keras.backend.backend()
+    return import_module(f"{__name__}.{name}") if name in NAMES else None

@@ -1,0 +1,37 @@
+"""JAX' side of the interface described in `keras_decay._backend.programs`."""
+
+import jax
+
+
+def compiled(function):
+    return jax.jit(function)
+
+
+def vectorized(function):
+    return jax.vmap(function)
+
+
+def repeat(count, body, carry):
+    return jax.lax.fori_loop(0, count, body, carry)
+
+
+def choose(index, branches, carry):
+    return jax.lax.switch(index, branches, carry)
+
+
+def value_and_gradients(function, values):
+    (value, others), gradients = jax.value_and_grad(function, has_aux=True)(values)
+    return value, others, gradients
+
+
+def as_pure(optimizer):
+    return optimizer
+
+
+def set_within(stack, index, value):
+    return stack.at[:, index].set(value)
+
+
+def program_count(program):
+    """How many programs `compiled` has made of a function."""
+    return program._cache_size()

@@ -1,0 +1,88 @@
+"""TensorFlow's side of the interface described in `keras_decay._backend.programs`."""
+
+import keras
+import tensorflow as tf
+
+
+def compiled(function):
+    return tf.function(function, jit_compile=True, autograph=False)
+
+
+def vectorized(function):
+    def at_once(*arguments):
+        return tf.vectorized_map(lambda each: function(*each), arguments, warn=False)
+
+    return at_once
+
+
+def repeat(count, body, carry):
+    flat = tf.nest.flatten(carry)
+
+    def step(i, *values):
+        new = body(i, tf.nest.pack_sequence_as(carry, values))
+        tf.nest.assert_same_structure(carry, new)
+        return (i + 1, *tf.nest.flatten(new))
+
+    _, *flat = tf.while_loop(lambda i, *_: i < count, step, (tf.constant(0), *flat))
+    return tf.nest.pack_sequence_as(carry, flat)
+
+
+def choose(index, branches, carry):
+    def flat(branch):
+        return lambda: tf.nest.flatten(branch(carry))
+
+    chosen = tf.switch_case(index, [flat(branch) for branch in branches])
+    return tf.nest.pack_sequence_as(carry, chosen)
+
+
+def value_and_gradients(function, values):
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(values)
+        value, others = function(values)
+    gradients = tape.gradient(value, values, unconnected_gradients="zero")
+    return value, others, [tf.convert_to_tensor(g) for g in gradients]
+
+
+def as_pure(optimizer):
+    """An optimizer whose class does not bypass `keras.Variable`.
+
+    Keras' optimizers on TensorFlow hand native variables to the strategy of
+    tf.distribute. What Keras overrides for that is taken back here, in a subclass.
+    """
+    if optimizer.built:
+        optimizer = type(optimizer).from_config(optimizer.get_config())
+    optimizer.__class__ = _pure_class(type(optimizer))
+    return optimizer
+
+
+def _pure_class(cls):
+    native, base = _parents()
+    taken_back = {
+        name: vars(base)[name]
+        for name in vars(native)
+        if name in vars(base) and not name.startswith("__")
+    }
+    # A class of the user's, or one of Keras', may override them for a reason.
+    for parent in cls.__mro__:
+        if parent is native:
+            break
+        taken_back = {n: f for n, f in taken_back.items() if n not in vars(parent)}
+    return type(cls.__name__, (cls,), taken_back)
+
+
+def _parents():
+    """The class of Keras that knows of tf.distribute, and the one below it."""
+    order = keras.optimizers.Optimizer.__mro__
+    position = next(i for i, c in enumerate(order) if "stateless_apply" in vars(c))
+    base = next(c for c in order[position + 1 :] if "stateless_apply" in vars(c))
+    return order[position], base
+
+
+def set_within(stack, index, value):
+    indices = tf.stack([tf.range(stack.shape[0]), tf.fill([stack.shape[0]], index)], 1)
+    return tf.tensor_scatter_nd_update(stack, indices, value)
+
+
+def program_count(program):
+    """How many programs `compiled` has made of a function."""
+    return program.experimental_get_tracing_count()
