@@ -182,9 +182,7 @@ def test_without_a_best_candidate_it_says_why():
         nothing.build_best()
     with pytest.raises(ValueError, match="`metric` must be"):
         nothing.plot()
-    diverged = kd.sweep(
-        *(ridge, {"rate": [1e30]}, X, Y), validation_split=0.5, **HOW
-    )
+    diverged = kd.sweep(*(ridge, {"rate": [1e30]}, X, Y), validation_split=0.5, **HOW)
     with pytest.raises(AttributeError, match="no training has a val_data_loss"):
         diverged.best_params_  # noqa: B018
     assert "NaN" in repr(diverged)
