@@ -24,21 +24,27 @@ from keras_decay.search._progress import progress
 from keras_decay.search._run import run
 from keras_decay.search._stopping import stopping_of
 from keras_decay.search._strengths import best_index, one_se_index
-from keras_decay.search._targets import coding_of, targets_of, trains_a_classifier
+from keras_decay.search._targets import (
+    BINARY,
+    coding_of,
+    kind_of,
+    labels_of,
+    targets_of,
+)
 from keras_decay.search._work import Data, Job
 
 
-def _is_classifier(search):
-    """Whether the search gives labels, or will after `fit`; None if nobody knows."""
+def _kind(search):
+    """The kind of classes of the search's models, "" for numbers, None if unknown."""
     if hasattr(search, "cv_results_"):
-        return hasattr(search, "classes_")
+        return search._targets.coding.kind if hasattr(search, "classes_") else ""
     try:
         candidates = candidates_of_grid(
             search.build, search.param_grid, search.n_iter, search.random_state
         )
     except (TypeError, ValueError):  # `fit` will say what is wrong
         return None
-    return trains_a_classifier(search.build, candidates[0])
+    return kind_of(search.build, candidates[0])
 
 
 class DecaySearchCV(BaseEstimator):
@@ -234,7 +240,9 @@ class DecaySearchCV(BaseEstimator):
         x = _data.arrays("X", X)
         row = first_rows(x, 1)
         model = build_model(self.build, candidates[0], seeds[0], row)
-        targets = targets_of(coding_of(model), y)
+        coding = coding_of(model)
+        y = labels_of(coding, y)
+        targets = targets_of(coding, y)
         targets.check_outputs(_inputs.output_shape(model, row))
         rows = np.zeros((length(x), 1)) if isinstance(x, (dict, list)) else x
         labels = y if isinstance(y, np.ndarray) else np.zeros(len(rows))
@@ -321,7 +329,7 @@ class DecaySearchCV(BaseEstimator):
         """
         return self._targets_of_fit().labels(self._outputs(X))
 
-    @available_if(_is_classifier)
+    @available_if(_kind)
     def predict_proba(self, X):
         """The probability of each class, in the order of `classes_`.
 
@@ -358,7 +366,7 @@ class DecaySearchCV(BaseEstimator):
                 raise ValueError(message)
             return _scoring.score(scorer, self, X, y)
         X = _inputs.inputs(self, X, reset=False)
-        y = targets.encode(_inputs.targets(y, X))
+        y = targets.encode(labels_of(targets.coding, _inputs.targets(y, X)))
         weight = _data.weights("sample_weight", sample_weight, length(X))
         x, y = _data.arrays("X", X), _data.arrays("y", y)
         return -_scoring.data_loss(self.best_estimator_, x, y, weight, self.batch_size)
@@ -403,5 +411,10 @@ class DecaySearchCV(BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        kind = _is_classifier(self)
-        return tags if kind is None else _scoring.with_type(tags, kind)
+        kind = _kind(self)
+        if kind is None:
+            return tags
+        tags = _scoring.with_type(tags, bool(kind))
+        if kind == BINARY:
+            tags.classifier_tags.multi_class = False
+        return tags

@@ -60,7 +60,8 @@ class Classes:
         if self.coding.kind == BINARY and count > 2:
             raise ValueError(
                 "`y` must have two classes where the loss is a binary crossentropy. "
-                f"Received: y with {count} classes"
+                f"Only binary classification is supported. Received: y with {count} "
+                "classes"
             )
         outputs = shape[-1] if len(shape) > 1 else 1
         if len(shape) > 2 or outputs != wanted:
@@ -102,7 +103,7 @@ class Numbers:
         flat: Whether they are one number for each row, in an array of one dimension.
     """
 
-    classes = None
+    classes = coding = None
 
     def __init__(self, flat):
         self._flat = flat
@@ -133,6 +134,19 @@ def targets_of(coding, y):
     return Classes(np.unique(y), coding)
 
 
+def labels_of(coding, y):
+    """y in one dimension, if it holds labels in a column, as scikit-learn takes them.
+
+    It warns of it.
+    """
+    column = isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1
+    if coding is None or not column or (coding.kind == BINARY and _is_share(y)):
+        return y
+    from sklearn.utils import column_or_1d
+
+    return column_or_1d(y, warn=True)
+
+
 def coding_of(model):
     """The `Coding` that a compiled model's loss wants, None if it takes numbers."""
     try:
@@ -145,22 +159,23 @@ def coding_of(model):
     return None
 
 
-def trains_a_classifier(build, params):
-    """Whether `build` makes a model for classes; None if that cannot be said.
+def kind_of(build, params):
+    """The kind of classes that `build` makes a model for, "" for numbers.
 
-    It builds a model, once for each `build`.
+    It builds a model, once for each `build`, and returns None if that fails.
     """
     with contextlib.suppress(TypeError):  # not every callable can be kept weakly
         if build in _known:
             return _known[build]
     try:
         with seeded(0):
-            answer = coding_of(build(**params)) is not None
+            coding = coding_of(build(**params))
     except Exception:  # whatever is wrong is said by `fit`
         return None
+    kind = coding.kind if coding else ""
     with contextlib.suppress(TypeError):
-        _known[build] = answer
-    return answer
+        _known[build] = kind
+    return kind
 
 
 def _is_share(y):

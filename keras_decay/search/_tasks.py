@@ -141,13 +141,14 @@ def warn_of_failures(candidates, trainings, error_score):
         named = ", ".join(str(candidates[i]) for i in failed[:SHOWN])
         named += f" and {len(failed) - SHOWN} more" * (len(failed) > SHOWN)
         text = f"Training ended in NaN or infinity for {named}."
-        if len(failed) == len(finished):
+        if error_score == "raise":
+            raise ValueError(text)
+        every = all(has_failed(o) for i in failed for o in trainings.of_candidate(i))
+        if len(failed) == len(finished) and (every or np.isnan(error_score)):
             raise ValueError(
                 f"All candidates failed. {text} Look for learning rates that are too "
                 "high, and for targets of very different sizes."
             )
-        if error_score == "raise":
-            raise ValueError(text)
         warnings.warn(
             f"{text} It scores {error_score} in the folds in which it did.",
             FitFailedWarning,
