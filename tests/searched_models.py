@@ -22,10 +22,14 @@ def ridge(l2=0.0, rate=0.05):
 
 
 def network(units=4, l2=0.0):
-    """A network with a metric, dropout and one hidden layer."""
+    """A network with a metric, dropout and one hidden layer.
+
+    PyTorch draws dropout from the generator that its loaders of data draw from too, so
+    that another way to feed the same batches has other masks: there it is without.
+    """
     layers = [
         keras.layers.Dense(units, "tanh", kernel_regularizer=kd.L2(l2)),
-        keras.layers.Dropout(0.2),
+        keras.layers.Dropout(0.2 if keras.backend.backend() != "torch" else 0.0),
         keras.layers.Dense(1),
     ]
     model = keras.Sequential(layers)

@@ -24,7 +24,12 @@ def splits_of(cv, x, y, groups, is_classifier):
 
     rows = len(y)
     found = []
-    for fold in check_cv(cv, y, classifier=is_classifier).split(x, y, groups):
+    try:
+        splitter = check_cv(cv, y, classifier=is_classifier)
+    except ValueError as error:
+        must = "a number of folds, a splitter or an iterable of pairs of indices"
+        raise ValueError(f"`cv` must be {must}. {error}") from error
+    for fold in splitter.split(x, y, groups):
         parts = [np.asarray(part) for part in fold]
         parts = [np.flatnonzero(p) if p.dtype == bool else p for p in parts]
         if not all(len(part) for part in parts):

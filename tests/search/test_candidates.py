@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.model_selection import ParameterGrid
 from searched_models import X, Y, ridge
+from sklearn.model_selection import ParameterGrid
 
 from keras_decay.search._candidates import candidates_of_grid, candidates_of_sweep
 from keras_decay.search._stopping import stopping_of

@@ -72,7 +72,9 @@ def test_what_it_chooses_and_shows(swept):
 
 
 def test_its_curves_are_drawn_and_judged(swept):
-    ax = kd.plot_curves({str(p): c for p, c in zip(swept.params, swept.curves)})
+    ax = kd.plot_curves(
+        {str(p): c for p, c in zip(swept.params, swept.curves, strict=True)}
+    )
     assert len(ax.lines) == 4
     assert kd.diagnose(swept.curves[0][1]).verdict == "inconclusive"
     values = [row["val_data_loss"] for row in swept.curves[0][1]]
@@ -234,7 +236,7 @@ def test_bad_arguments_are_refused_before_anything_is_built(argument):
 
 
 def test_a_build_that_makes_no_compiled_model_is_refused():
-    with pytest.raises(TypeError, match="`build` must return a keras.Model"):
+    with pytest.raises(TypeError, match=r"`build` must return a keras\.Model"):
         kd.sweep(lambda: None, [{}], X, Y, **HOW)
     with pytest.raises(ValueError, match="that is compiled"):
         kd.sweep(lambda: keras.Sequential([keras.layers.Dense(1)]), [{}], X, Y, **HOW)
