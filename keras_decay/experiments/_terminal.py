@@ -50,6 +50,8 @@ class Terminal:
         for sentence in result.sentences():
             self.out.print(f"• {sentence}", soft_wrap=not self.out.is_terminal)
         names = "diabetes.png, diabetes.svg, results.json and the curves"
+        if result.tuning is not None:
+            names = f"diabetes-tuning.png, {names}"
         text = f"\n{result.seconds:.0f} s on {result.device['name']}. In {folder}/:"
         self.out.print(f"{text} {names}.", soft_wrap=True)
 
