@@ -35,8 +35,8 @@ class DiabetesResult:
     """What the arms reached, and the baselines beside them.
 
     `fits` holds one `Fit` per arm and seed, `baselines` one `Baseline` per method and
-    seed, both in the order of `arms` and `seeds`; `splits` one `Split` per seed. `tuning`
-    is what chose the strength of the arm `l2`, None if it has its own.
+    seed, both in the order of `arms` and `seeds`; `splits` one `Split` per seed.
+    `tuning` is what chose the strength of the arm `l2`, None if it has its own.
     """
 
     arms: tuple
