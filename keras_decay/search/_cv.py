@@ -145,7 +145,8 @@ class DecaySearchCV(BaseEstimator):
     ```
 
     Reference: Breiman, Friedman, Olshen and Stone, Classification and Regression Trees,
-    1984, section 3.4.3, for the one-standard-error rule.
+    1984, section 3.4.3, for the one-standard-error rule; Hastie, Tibshirani and
+    Friedman, The Elements of Statistical Learning, 2009, section 7.10.1.
     """
 
     def __init__(

@@ -11,8 +11,6 @@ from keras_decay.search._strengths import (
     varying,
 )
 
-DATA_LOSS = "score"
-
 
 def plot(ax, params, table, best, choices, *, param, label, words):
     """A validation curve along one parameter, or a heat map over two.
@@ -56,7 +54,7 @@ def of_search(search, main, ax, param):
     if search.best_index_ not in (best, rule):
         choices.append((search.best_index_, "chosen"))
     table = {}
-    sign, label = 1, main if main != DATA_LOSS else "score"
+    sign, label = 1, main
     if search.scorer_ is None or (search.multimetric_ and search.scorer_[main] is None):
         sign, label = -1, "held-out loss without penalty"
         table["training"] = search._train_loss

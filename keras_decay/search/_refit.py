@@ -106,12 +106,13 @@ def settings_on_all_rows(settings, outcomes):
 
 
 def train_on_all_rows(job, index, seed, settings, how):
-    """A model of one candidate, trained on all rows, and its `Outcome`."""
+    """A model of one candidate, trained on all rows here, and its `Outcome`."""
     data = dataclasses.replace(job.data, valid_weight=None)
     params = job.candidates[index]
     rows = Split(np.arange(length(data.x)), np.arange(0))
     whole = Job(job.build, [params], [rows], data, settings)
-    (outcome,), _ = run(whole, [Task(0, 0, seed)], **how)
+    here = how | {"n_jobs": 1}  # for a single training no workers are started
+    (outcome,), _ = run(whole, [Task(0, 0, seed)], **here)
     if outcome is None:
         raise KeyboardInterrupt
     model = build_model(job.build, params, seed, first_rows(data.x, 1))
