@@ -30,6 +30,11 @@ class Tuning:
         """λ by the one-standard-error rule, in Keras' convention (loss + λ Σw²)."""
         return self.search.lambda_1se_
 
+    @property
+    def seconds(self):
+        """How long the search took."""
+        return self.search.search_time_
+
     def arm(self):
         """The arm `l2`, with the strength that was found."""
         title = f"L2, λ = {self.strength:g}"
@@ -60,7 +65,7 @@ class Tuning:
             "lambda_1se": self.search.lambda_1se_,
             "chosen": self.strength,
             "engine": self.search.engine_,
-            "seconds": self.search.search_time_,
+            "seconds": self.seconds,
         }
 
 

@@ -158,7 +158,7 @@ def run(
         backend=_device.backend(),
         device={"asked": device, **found},
         versions=_device.versions(),
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - start + (tuning.seconds if tuning else 0),
         splits=tuple(splits.values()),
         fits=tuple(fits),
         baselines=tuple(b for method in found_baselines for b in method),
