@@ -185,21 +185,16 @@ def test_penalised_validation_losses_choose_worse():
         model.compile(keras.optimizers.SGD(0.05, momentum=0.8), "mse")
         return model
 
-    search = kd.DecaySearchCV(
-        build, {"l1": strengths}, cv=3, epochs=60, batch_size=45, refit=True
-    )
+    how = {"epochs": 60, "batch_size": 45}
+    search = kd.DecaySearchCV(build, {"l1": strengths}, cv=3, refit=False, **how)
     search.fit(x, y)
     penalised = [
         np.mean([curve[-1]["val_loss"] for curve in of_one])
         for of_one in search.curves_
     ]
-    by_penalised = strengths[np.argmin(penalised)]
-    assert by_penalised < search.lambda_min_
-
-    def error(l1):  # of what is trained on all rows, on new ones
-        alone = kd.DecaySearchCV(build, {"l1": [l1]}, cv=[([0], [1])], refit=True)
-        alone.set_params(epochs=60, batch_size=45).fit(x, y)
-        return np.mean((alone.predict(new_x) - new_y) ** 2)
-
-    ours = np.mean((search.predict(new_x) - new_y) ** 2)
-    assert ours < 0.75 * error(by_penalised)
+    chosen = [search.lambda_min_, strengths[np.argmin(penalised)]]
+    assert chosen[1] < chosen[0] == search.lambda_1se_
+    # Both trained on all rows, and measured on new ones.
+    test = kd.sweep(build, {"l1": chosen}, x, y, validation_data=(new_x, new_y), **how)
+    ours, theirs = test.final["val_data_loss"][:, 0]
+    assert ours < 0.75 * theirs

@@ -1,5 +1,6 @@
 """`DecaySearchCV` in scikit-learn's own checks, with an engine that costs nothing."""
 
+import keras
 import pytest
 from numpy_engine import run
 from searched_models import classifier, ridge
@@ -27,6 +28,11 @@ def binary(l2=0.0):
     return classifier("binary_crossentropy", 1, "sigmoid", l2)
 
 
+# They are of what surrounds the engines, the same on every backend; PyTorch takes the
+# least time.
+@pytest.mark.skipif(
+    keras.backend.backend() != "torch", reason="one backend is enough for this"
+)
 # float64, for predictions that do not depend on a row's place in its batch by more than
 # the 1e-7 that the checks allow.
 @pytest.mark.usefixtures("float64")
