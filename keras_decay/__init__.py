@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         StudentTPrior,
         TotalVariation,
     )
+    from keras_decay.search import DecaySearchCV, SweepResult, strength_grid, sweep
     from keras_decay.tools import (
         Audit,
         Regularized,
@@ -78,6 +79,7 @@ __all__ = [
     "AdamW",
     "Audit",
     "ConstrainedDecay",
+    "DecaySearchCV",
     "DecayToward",
     "DecoupledWeightDecay",
     "Diagnosis",
@@ -101,6 +103,7 @@ __all__ = [
     "SpectralNorm",
     "StableDecay",
     "StudentTPrior",
+    "SweepResult",
     "TargetNormDecay",
     "TotalVariation",
     "TouchedRowsDecay",
@@ -114,6 +117,8 @@ __all__ = [
     "prune",
     "regularize",
     "sparsity",
+    "strength_grid",
+    "sweep",
     "track_strength",
 ]
 
@@ -160,6 +165,12 @@ _HOMES = {
         "SpectralNorm",
         "StudentTPrior",
         "TotalVariation",
+    ),
+    "search": (
+        "DecaySearchCV",
+        "SweepResult",
+        "strength_grid",
+        "sweep",
     ),
     "tools": (
         "Audit",

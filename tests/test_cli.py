@@ -105,6 +105,7 @@ def error_of(arguments, capsys):
         (["--epochs", "nan"], ["--epochs", "'nan'", "whole number"]),
         (["--epochs", "1e3"], ["--epochs", "'1e3'", "whole number"]),
         (["--device", "tpu"], ["--device", "'tpu'", "cpu"]),
+        (["--tune", "--arms", "none"], ["--tune", "l2", "--arms"]),
         (["--out", ""], ["--out", "''", "folder"]),
         (["--epoch", "3"], ["--epoch"]),
         (["surplus"], ["surplus"]),

@@ -141,8 +141,12 @@ CONTRACTS = {
     "SGDW": Contract(kd.SGDW, "optimizer", {"nesterov": True}, ("weight_decay",)),
     "LearningCurve": Contract(kd.LearningCurve, "callback"),
 }
-# Abstract, or a result that users do not construct.
-NO_CONTRACT = {"Audit", "Diagnosis", "Penalty", "Regularized", "Sparsity"}
+# Abstract, or a result that users do not construct; and the scikit-learn estimator,
+# which has that library's own contract.
+NO_CONTRACT = {
+    *("Audit", "Diagnosis", "Penalty", "Regularized", "Sparsity", "SweepResult"),
+    "DecaySearchCV",
+}
 
 # Every form of decay around an optimizer, as the default and in a rule.
 for name, contract in [(n, c) for n, c in CONTRACTS.items() if c.kind == "form"]:

@@ -16,10 +16,10 @@ README = (ROOT / "README.md").read_text()
 RESULTS = (ROOT / "benchmarks" / "RESULTS.md").read_text()
 
 
-def test_the_example_runs(tmp_path, monkeypatch, capsys):
+def test_the_examples_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert len(example.strip().splitlines()) <= 15
+    example, search = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert all(len(e.strip().splitlines()) <= 15 for e in (example, search))
     rng = np.random.default_rng(0)
     names = {"x": rng.normal(size=(60, 5)), "y": rng.normal(size=(60, 1))}
     exec(example.replace("epochs=100", "epochs=6"), names)
@@ -28,6 +28,13 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.strip().splitlines()[-1] == str(
         names["curve"].diagnose()
     )
+    (sweep,) = re.findall(r"`(kd\.sweep\(build.*?\))`", README, re.S)
+    (grid,) = re.findall(r"`(kd\.strength_grid\(build.*?\))`", README, re.S)
+    exec(search.replace("epochs=100", "epochs=2").replace("cv=5", "cv=2"), names)
+    assert capsys.readouterr().out.count("0.") >= 2
+    assert (tmp_path / "validation.png").stat().st_size > 10_000
+    assert len(eval(sweep.replace("epochs=50", "epochs=1"), names).curves[1]) == 3
+    assert len(eval(grid, names)) == 25
 
 
 @pytest.mark.parametrize("name", ["experiment", "tests"])

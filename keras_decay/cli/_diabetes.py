@@ -47,6 +47,12 @@ def add_options(parser):
         "--epochs", type=whole_number(1), default=100, metavar="N", help="per fit"
     )
     parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="choose λ of the arm l2 by cross-validation on the training rows of the "
+        "first seed, and draw the validation curve",
+    )
+    parser.add_argument(
         "--device", choices=("auto", "cpu", "gpu"), default="auto", help="where to run"
     )
     parser.add_argument(
@@ -73,7 +79,12 @@ def run(options, check):
         diabetes.check_device(options.device)
     except ValueError as error:
         raise UsageError(f"argument --device: {error}") from error
-    names = diabetes.file_names(diabetes.check_arms(options.arms), seeds)
+    arms = diabetes.check_arms(options.arms)
+    if options.tune and "l2" not in options.arms:
+        raise UsageError(
+            "argument --tune: it chooses λ of the arm l2: add it to --arms"
+        )
+    names = diabetes.file_names(arms, seeds, options.tune)
     terminal = Terminal()
     with contextlib.ExitStack() as stack:
         output = publishing(options.out, names, force=options.force)
@@ -81,6 +92,15 @@ def run(options, check):
             staging = stack.enter_context(output)
         except OutputError as error:
             raise UsageError(f"argument --out: {error}") from error
+        tuning = None
+        if options.tune:
+            tuning = diabetes.tune(
+                seed=options.seed,
+                epochs=options.epochs,
+                device=options.device,
+                verbose=True,
+            )
+            check()
         with terminal.progress() as show:
 
             def progress(at):
@@ -93,6 +113,7 @@ def run(options, check):
                 seed=options.seed,
                 epochs=options.epochs,
                 device=options.device,
+                tuning=tuning,
                 progress=progress,
             )
         result.save(staging)

@@ -35,8 +35,10 @@ def arrange(ax, own, title, text, ends, note=None):
         title: The first line of the heading.
         text: What stands under it.
         ends: List of `End`; with fewer than two lines nothing is named.
-        note: `(x, words, light)` to write at the upper edge where x is, or None.
+        note: `(x, words, colour)` to write at the upper edge where x is, a list of
+            these, one below the other, or None.
     """
+    notes = [] if note is None else note if isinstance(note, list) else [note]
     ends = ends if len(ends) > 1 else []
     direct = _fit_beside(ax, own, ends)
     beside = max(_width(ax, end.name, TEXT) for end in ends) + GAP if direct else 0.0
@@ -47,14 +49,14 @@ def arrange(ax, own, title, text, ends, note=None):
     lines()
     above = _legend(ax, own, ends) if ends and not direct else 0.0
     lines()
-    raise_ceiling(ax, above + (SMALL * LINE + 2 if note is not None else 0))
+    raise_ceiling(ax, above + len(notes) * (SMALL * LINE + 2))
     # Once more: the labels of an axis depend on its limits and its length.
     _heading(ax, title, lines())
     if direct:
         _beside(ax, ends)
-    if note is not None:
-        x, words, colour = note
+    for x, words, colour in notes:
         _note(ax, x, words, colour, above)
+        above += SMALL * LINE + 2
 
 
 def _fit_margins(ax, text, beside):
@@ -105,8 +107,7 @@ def _heading(ax, title, lines):
 
 
 def _note(ax, x, words, colour, above):
-    left, right = ax.get_xlim()
-    at_left = x < left + 0.6 * (right - left)
+    at_left = (ax.transData + ax.transAxes.inverted()).transform((x, 1))[0] < 0.6
     ax.annotate(
         words,
         xy=(x, 1),
@@ -117,6 +118,8 @@ def _note(ax, x, words, colour, above):
         va="top",
         fontsize=SMALL,
         color=colour,
+        # Where several words stand there, the line that belongs to one crosses others.
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
     )
 
 

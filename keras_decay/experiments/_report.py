@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_decay.curves import _rows
 from keras_decay.experiments._output import RESULTS
+from keras_decay.experiments._tuning import FILES
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def verdict_in_words(verdicts, link=" "):
 
 def sentences(result):
     """One sentence per arm, with the arm's remark behind it."""
-    lines = []
+    lines = [result.tuning.sentence()] if result.tuning else []
     for arm in result.arms:
         fits = fits_of(result, arm)
         text = fits[0].sentence
@@ -112,10 +113,15 @@ def curve_name(arm, seed, seeds):
     return f"curve-{arm}.jsonl" if len(seeds) == 1 else f"curve-{arm}-seed{seed}.jsonl"
 
 
-def file_names(arms, seeds):
+def file_names(arms, seeds, tuned=False):
     """All names that `save` writes."""
     curves = [curve_name(arm.name, seed, seeds) for arm in arms for seed in seeds]
-    return ["diabetes.png", "diabetes.svg", RESULTS, *curves]
+    return ["diabetes.png", "diabetes.svg", *FILES * tuned, RESULTS, *curves]
+
+
+def names_of(result):
+    """The names of the files of a result."""
+    return file_names(result.arms, result.seeds, result.tuning is not None)
 
 
 def as_json(result):
@@ -154,7 +160,8 @@ def as_json(result):
             ],
             "baselines": [{**asdict(b), "gap": b.gap} for b in result.baselines],
             "sentences": sentences(result),
-            "files": file_names(result.arms, result.seeds),
+            "tuning": result.tuning and result.tuning.as_json(),
+            "files": names_of(result),
         }
     )
 
@@ -181,13 +188,16 @@ def save(result, folder):
     import matplotlib
 
     folder = Path(folder)
-    figure = result.draw()
+    figures = {"diabetes": result.draw()}
+    if result.tuning is not None:
+        figures["diabetes-tuning"] = result.tuning.draw()
     # Text stays text in the SVG, to be searched and edited.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "diabetes"}):
-        figure.savefig(folder / "diabetes.png", dpi=150)
-        figure.savefig(folder / "diabetes.svg", metadata={"Date": None})
+        for name, figure in figures.items():
+            figure.savefig(folder / f"{name}.png", dpi=150)
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
     for fit in result.fits:
         _rows.rewrite(folder / curve_name(fit.arm, fit.seed, result.seeds), fit.rows)
     text = json.dumps(as_json(result), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / RESULTS).write_text(text + "\n", encoding="utf-8")
-    return [folder / name for name in file_names(result.arms, result.seeds)]
+    return [folder / name for name in names_of(result)]

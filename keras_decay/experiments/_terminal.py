@@ -4,8 +4,9 @@ import contextlib
 
 from rich import box
 from rich.console import Console, Group
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from keras_decay._progress import progress_bar
 
 
 class Terminal:
@@ -25,23 +26,14 @@ class Terminal:
         if not self.err.is_terminal:
             yield self.line
             return
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        )
-        with Progress(*columns, console=self.err, transient=True) as bar:
-            task = bar.add_task("loading", total=None, epoch=0, epochs=0)
+        with progress_bar(self.err, "loading") as bar:
 
             def show(at):
-                bar.update(
-                    task,
-                    description=f"{at.arm}, seed {at.seed} ({at.fit}/{at.fits})",
-                    total=at.fits * at.epochs,
-                    completed=(at.fit - 1) * at.epochs + at.epoch,
-                    epoch=at.epoch,
-                    epochs=at.epochs,
+                bar(
+                    f"{at.arm}, seed {at.seed} ({at.fit}/{at.fits})",
+                    (at.fit - 1) * at.epochs + at.epoch,
+                    at.fits * at.epochs,
+                    f"epoch {at.epoch}/{at.epochs}",
                 )
 
             yield show
@@ -58,6 +50,8 @@ class Terminal:
         for sentence in result.sentences():
             self.out.print(f"• {sentence}", soft_wrap=not self.out.is_terminal)
         names = "diabetes.png, diabetes.svg, results.json and the curves"
+        if result.tuning is not None:
+            names = f"diabetes-tuning.png, {names}"
         text = f"\n{result.seconds:.0f} s on {result.device['name']}. In {folder}/:"
         self.out.print(f"{text} {names}.", soft_wrap=True)
 

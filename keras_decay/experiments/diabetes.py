@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from keras_decay import _validation
-from keras_decay.experiments import _data, _device, _report
+from keras_decay.experiments import _data, _device, _report, _tuning
 from keras_decay.experiments._arms import ARMS, DEFAULT_ARMS
 from keras_decay.experiments._training import Fit, train
 
@@ -36,6 +36,7 @@ class DiabetesResult:
 
     `fits` holds one `Fit` per arm and seed, `baselines` one `Baseline` per method and
     seed, both in the order of `arms` and `seeds`; `splits` one `Split` per seed.
+    `tuning` is what chose the strength of the arm `l2`, None if it has its own.
     """
 
     arms: tuple
@@ -49,6 +50,7 @@ class DiabetesResult:
     splits: tuple
     fits: tuple
     baselines: tuple
+    tuning: _tuning.Tuning | None = None
 
     def table(self):
         """One `Summary` per arm and baseline: means and deviations over the seeds."""
@@ -74,7 +76,14 @@ class DiabetesResult:
 
 
 def run(
-    arms=DEFAULT_ARMS, *, seeds=1, seed=0, epochs=EPOCHS, device="auto", progress=None
+    arms=DEFAULT_ARMS,
+    *,
+    seeds=1,
+    seed=0,
+    epochs=EPOCHS,
+    device="auto",
+    tuning=None,
+    progress=None,
 ):
     """Trains every arm with every seed.
 
@@ -88,6 +97,7 @@ def run(
         seed: The first of them, a whole number of at least 0.
         epochs: Epochs per fit, a whole number of at least 1.
         device: "auto", "cpu" or "gpu".
+        tuning: What `tune` has found, for the arm `l2`; or None.
         progress: Called with a `Progress` when a fit starts (epoch 0) and after every
             epoch.
 
@@ -108,6 +118,8 @@ def run(
     ```
     """
     arms = check_arms(arms)
+    if tuning is not None:
+        arms = tuple(tuning.arm() if arm.name == "l2" else arm for arm in arms)
     seeds = check_seeds(seed, seeds)
     epochs = _validation.integer("epochs", epochs, minimum=1)
     found = check_device(device)
@@ -146,16 +158,54 @@ def run(
         backend=_device.backend(),
         device={"asked": device, **found},
         versions=_device.versions(),
-        seconds=time.perf_counter() - start,
+        seconds=time.perf_counter() - start + (tuning.seconds if tuning else 0),
         splits=tuple(splits.values()),
         fits=tuple(fits),
         baselines=tuple(b for method in found_baselines for b in method),
+        tuning=tuning,
     )
 
 
-def file_names(arms, seeds):
+def tune(*, seed=0, epochs=EPOCHS, device="auto", verbose=False):
+    """Chooses λ of the arm `l2` by cross-validation on the training rows of a seed.
+
+    Validation and test rows have no say. Ten strengths are trained on five folds, all
+    at once where the backend can.
+
+    Args:
+        seed: Of the split, the folds and the initial weights.
+        epochs, device: As of `run`.
+        verbose: As of `DecaySearchCV`.
+
+    Returns:
+        A `Tuning` for `run(tuning=…)`, with `strength`, `search` and `draw()`.
+
+    Raises:
+        TypeError, ValueError: As of `run`.
+
+    Example:
+
+    ```python
+    tuning = diabetes.tune()
+    result = diabetes.run(["none", "l2"], tuning=tuning)
+    ```
+    """
+    (seed,) = check_seeds(seed, 1)
+    epochs = _validation.integer("epochs", epochs, minimum=1)
+    check_device(device)
+    with _device.scope(device):
+        return _tuning.tune(
+            _data.load(seed),
+            seed=seed,
+            epochs=epochs,
+            batch_size=BATCH_SIZE,
+            verbose=verbose,
+        )
+
+
+def file_names(arms, seeds, tuned=False):
     """The names of the files that the result of these arms and seeds is saved to."""
-    return _report.file_names(arms, seeds)
+    return _report.file_names(arms, seeds, tuned)
 
 
 def check_arms(names):

@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import numpy_engine
 import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import RidgeCV
 
 import keras_decay as kd
-from keras_decay.experiments import _data, _drawing, diabetes
+from keras_decay.experiments import _data, _drawing, _tuning, diabetes
 from keras_decay.experiments._arms import ARMS
+from keras_decay.search import _cv
 
 PARTS = ("train", "validation", "test")
 
@@ -262,6 +264,38 @@ def test_a_diverged_fit_is_saved_all_the_same(short, tmp_path):
     text = (tmp_path / "results.json").read_text(encoding="utf-8")
     saved = json.loads(text, parse_constant=pytest.fail)
     assert saved["arms"][0]["fits"][0]["test_loss"] is None
+
+
+def test_the_tuned_strength_comes_from_training_rows_alone(monkeypatch, tmp_path):
+    """With an engine that costs nothing: what is searched, used, drawn and saved."""
+    jobs = []
+
+    def engine(job, tasks, **how):
+        jobs.append(job)
+        return numpy_engine.run(job, tasks, **how)
+
+    monkeypatch.setattr(_cv, "run", engine)
+    tuning = diabetes.tune(seed=3, epochs=2)
+    (job,) = jobs  # nothing is trained on all rows here
+    train = _data.load(3).train
+    np.testing.assert_array_equal(job.data.x, train.x.astype("float32"))
+    np.testing.assert_array_equal(job.data.y, train.y.astype("float32"))
+    assert len(job.splits) == 5 and job.settings.epochs == 2
+    assert job.settings.batch_size == diabetes.BATCH_SIZE
+    assert [one["l2"] for one in job.candidates] == list(_tuning.STRENGTHS)
+    result = diabetes.run(["none", "l2"], seed=3, epochs=2, tuning=tuning)
+    assert result.arms[0] == ARMS["none"] and result.arms[1].l2 == tuning.strength
+    assert f"{tuning.strength:g}" in result.arms[1].title
+    assert ARMS["l2"].l2 == 1e-2
+    paths = result.save(tmp_path)
+    names = diabetes.file_names(result.arms, result.seeds, True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(names)
+    assert set(_tuning.FILES) < set(names) and len(paths) == len(names)
+    saved = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert saved["tuning"]["lambda_1se"] == saved["arms"][1]["l2"] == tuning.strength
+    losses = -tuning.search.cv_results_["mean_test_score"]
+    assert saved["tuning"]["held_out_loss"] == losses.tolist()
+    assert result.sentences()[0].startswith("tuning: λ = ")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""What comes of trainings, as arrays and as learning curves."""
+
+import numpy as np
+
+SCORE = "val_data_loss"
+
+
+def history_array(outcomes, epochs):
+    """For each name an array of the shape of `outcomes`, and the epochs.
+
+    Args:
+        outcomes: Nested lists, two deep, of `Outcome`s and None.
+        epochs: The largest number of epochs.
+
+    Returns:
+        A dict of float arrays, NaN in epochs that were not trained.
+    """
+    found = [o for row in outcomes for o in row if o is not None]
+    names = list(dict.fromkeys(name for o in found for name in o.history))
+    shape = (len(outcomes), len(outcomes[0]), epochs)
+    history = {name: np.full(shape, np.nan) for name in names}
+    for i, row in enumerate(outcomes):
+        for j, outcome in enumerate(row):
+            for name, values in (outcome.history if outcome else {}).items():
+                history[name][i, j, : len(values)] = values
+    return history
+
+
+def curve_of(outcome):
+    """The rows of a training's learning curve; none if it was not trained."""
+    if outcome is None:
+        return []
+    epochs = max(map(len, outcome.history.values()), default=0)
+    return [
+        {
+            "epoch": epoch,
+            **{name: float(values[epoch]) for name, values in outcome.history.items()},
+        }
+        for epoch in range(epochs)
+    ]
+
+
+def final(outcome, name):
+    """A quantity for the weights in the end, NaN if it is not known.
+
+    They are those of the last epoch, unless early stopping has restored others.
+    """
+    values = None if outcome is None else outcome.history.get(name)
+    if values is None or not len(values):
+        return np.nan
+    epoch = outcome.best_epoch
+    return float(values[-1 if epoch is None else epoch])
+
+
+def has_failed(outcome):
+    """Whether a training has ended in NaN or infinity."""
+    losses = [final(outcome, name) for name in ("loss", "val_loss")]
+    known = [name in outcome.history for name in ("loss", "val_loss")]
+    return any(k and not np.isfinite(v) for k, v in zip(known, losses, strict=True))
+
+
+def engine_of(outcomes):
+    """The engines that trained, in words."""
+    names = {outcome.engine for outcome in outcomes if outcome is not None}
+    return " and ".join(sorted(names, reverse=True))
