@@ -58,14 +58,19 @@ class Group:
     starts: dict[Any, list[np.ndarray]] = field(default_factory=dict)
 
 
-def groups_of(job, candidates, seed):
-    """The groups of these candidates, whose models are built with this seed."""
+def groups_of(job, candidates, seed, see=None):
+    """The groups of these candidates, whose models are built with this seed.
+
+    `see(candidate, model)` is called with each model as `build` made it.
+    """
     x = first_rows(job.data.x, 1)
     batch = _sample(job.data)
     groups: list[Group] = []
     by_signature: dict[str, list[Group]] = {}
     for candidate in candidates:
         model = build_model(job.build, job.candidates[candidate], seed, x)
+        if see is not None:
+            see(candidate, model)
         reason = obstacle(model)
         if reason is not None:
             groups.append(Group([candidate], reason=reason))

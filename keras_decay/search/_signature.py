@@ -21,7 +21,7 @@ def signature(model, slots):
     """
     if type(model).__module__.split(".")[0] != "keras":
         return None
-    rates = _variables_of_numbers(model)
+    rates = rates_of(model)
     before = [keras.ops.convert_to_numpy(rate) for rate in rates]
     try:
         for rate in rates:
@@ -47,7 +47,7 @@ def signature(model, slots):
     return json.dumps(_renamed(config, numbers), sort_keys=True, default=repr)
 
 
-def _variables_of_numbers(model):
+def rates_of(model):
     """The variables of the optimizer that hold a number the user has given."""
     found = []
     for optimizer in optimizers_of(model):

@@ -35,3 +35,12 @@ def set_within(stack, index, value):
 def program_count(program):
     """How many programs `compiled` has made of a function."""
     return program._cache_size()
+
+
+def precision():
+    """Whether numbers may have 64 bits."""
+    return bool(jax.config.jax_enable_x64)
+
+
+def set_precision(wide):
+    jax.config.update("jax_enable_x64", wide)

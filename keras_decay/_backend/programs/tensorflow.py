@@ -86,3 +86,12 @@ def set_within(stack, index, value):
 def program_count(program):
     """How many programs `compiled` has made of a function."""
     return program.experimental_get_tracing_count()
+
+
+def precision():
+    """Whether float32 may be rounded within products, on GPUs that do so."""
+    return bool(tf.config.experimental.tensor_float_32_execution_enabled())
+
+
+def set_precision(rounded):
+    tf.config.experimental.enable_tensor_float_32_execution(rounded)

@@ -1,0 +1,134 @@
+"""What runs in a worker's process: chunks, by engines that it keeps.
+
+What all chunks have in common is sent as one array of bytes: joblib and its backends
+see that large arrays travel once. A worker unpacks it once, and compiles a group once.
+"""
+
+import os
+import threading
+import uuid
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_decay.search._conditions import Conditions, conditions, under
+from keras_decay.search._engine import Engine, Part, State
+from keras_decay.search._groups import Group, groups_of
+from keras_decay.search._work import Job, Task
+
+# Of one process, and of those that are forked from it.
+_FAMILY = uuid.uuid4().hex
+# Engines that are kept: groups come one after the other.
+KEPT = 2
+
+
+class Plan(NamedTuple):
+    """A group as it is sent: the worker builds its models itself."""
+
+    candidates: list[int]
+    reason: str | None
+    tasks: list[Task]
+    width: int
+
+
+class Package(NamedTuple):
+    """What all chunks of a search have in common."""
+
+    job: Job
+    plans: dict[int, Plan]
+    seed: int
+    strict: bool
+    conditions: Conditions
+
+
+class Caller(NamedTuple):
+    """Where a chunk was sent from."""
+
+    family: str
+    process: int
+    thread: int
+
+
+class Answer(NamedTuple):
+    """What a worker sends back."""
+
+    group: int
+    parts: list[Part]
+    state: State
+    process: str
+
+
+class _Kept:
+    key: str | None = None
+    package: Any = None
+    engines: dict[int, Engine] = {}
+
+
+# Keras' global state is that of a process: one chunk at a time.
+_lock = threading.Lock()
+
+
+def packed(job, plans, seed, strict):
+    """A `Package` as an array of bytes, and its key."""
+    from joblib.externals import cloudpickle
+
+    package = Package(job, plans, seed, strict, conditions())
+    return np.frombuffer(cloudpickle.dumps(package), "uint8"), uuid.uuid4().hex
+
+
+def here():
+    """The `Caller` that this thread is."""
+    return Caller(_FAMILY, os.getpid(), threading.get_ident())
+
+
+def train(package, key, caller, number, tasks):
+    """Train a chunk of group `number`, and return an `Answer`."""
+    _refuse_threads_and_forks(caller)
+    with _lock:
+        if _Kept.key != key:
+            from joblib.externals import cloudpickle
+
+            _Kept.engines = {}
+            _Kept.package, _Kept.key = cloudpickle.loads(memoryview(package)), key
+        with under(_Kept.package.conditions):
+            engine = _engine(number)
+            parts = list(engine.train(tasks))
+    return Answer(number, parts, engine.state, f"{_FAMILY} {os.getpid()}")
+
+
+def _engine(number):
+    package = _Kept.package
+    if number not in _Kept.engines:
+        plan = package.plans[number]
+        group = Group(plan.candidates, reason=plan.reason)
+        if plan.reason is None:
+            groups = groups_of(package.job, plan.candidates, package.seed)
+            if len(groups) != 1 or groups[0].reason is not None:
+                raise RuntimeError(
+                    "`build` must make equal models in every process. Received: a "
+                    f"build whose models of {package.job.candidates[0]!r} and the like "
+                    "are alike in one process and not in another"
+                )
+            group = groups[0]
+        while len(_Kept.engines) >= KEPT:
+            del _Kept.engines[next(iter(_Kept.engines))]
+        _Kept.engines[number] = Engine(
+            package.job, group, plan.tasks, plan.width, package.strict
+        )
+    return _Kept.engines[number]
+
+
+def _refuse_threads_and_forks(caller):
+    now = here()
+    if now == caller or now.family != caller.family:
+        return
+    kind = "threads" if now.process == caller.process else "forks"
+    why = {
+        "threads": "in threads of this process, and Keras' global state is not made for"
+        " several threads",
+        "forks": "in forks of this process, in which Keras' backends hang",
+    }[kind]
+    raise ValueError(
+        "`n_jobs` must be with a joblib backend of processes that are started anew, "
+        f"such as 'loky', 'dask' or 'ray'. Received: one that runs chunks {why}"
+    )
