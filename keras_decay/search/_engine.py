@@ -1,7 +1,7 @@
-"""One group's tasks trained chunk by chunk, by the program or, where it cannot, by fit."""
+"""One group's tasks trained chunk by chunk: by the program or, failing that, by fit."""
 
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from keras_decay import _validation
 from keras_decay.search import _sequential, _vectorized
@@ -47,7 +47,7 @@ class Engine:
         self._strict = strict
         self._reason, self._width = group.reason, width
         self._given_up = 0  # compilations of programs that were too wide
-        self._runner = None
+        self._runner: Any = None
         if self._reason is not None:
             self._fall_back(self._reason)
             self.chunks = [[task] for task in tasks]
@@ -99,11 +99,16 @@ class Engine:
 
     def _fall_back(self, reason, error=None):
         if self._strict:
-            must = "'auto' or 'sequential' for these models"
-            text = _validation.received("engine", "vectorized", must)
-            first = self._job.candidates[self._group.candidates[0]]
-            raise ValueError(f"{text}. Of {first!r}: {reason}.") from error
+            raise not_vectorizable(self._job, self._group, reason) from error
         self._reason, self._width = reason, 1
+
+
+def not_vectorizable(job, group, reason):
+    """The error for `engine="vectorized"` where that is not possible."""
+    must = "'auto' or 'sequential' for these models"
+    text = _validation.received("engine", "vectorized", must)
+    first = job.candidates[group.candidates[0]]
+    return ValueError(f"{text}. For {first!r}: {reason}.")
 
 
 def _reason(error):

@@ -164,7 +164,8 @@ def _arrays(tree):
 def _digest(*parts):
     found = hashlib.sha256()
     for part in parts:
-        raw = part if isinstance(part, np.ndarray) else _text(part).encode()
-        found.update(f"{len(raw)}:".encode())
-        found.update(raw)
+        if not isinstance(part, np.ndarray):
+            part = np.frombuffer(_text(part).encode(), "uint8")
+        found.update(f"{len(part)}:".encode())
+        found.update(part.data)
     return found.hexdigest()

@@ -1,4 +1,4 @@
-"""How a search is to run: the arguments that say so, checked before anything is built."""
+"""The arguments that say how a search runs, checked before anything is built."""
 
 import os
 

@@ -108,7 +108,7 @@ def _is_ours(mark):
 
 def _parts(outcome):
     """The arrays of a file, by name."""
-    arrays = []
+    arrays: list[np.ndarray] = []
     about = {
         "history": {k: _put(arrays, v) for k, v in outcome.history.items()},
         "predictions": _tree(arrays, outcome.predictions),

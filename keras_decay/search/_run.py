@@ -1,15 +1,16 @@
 """Tasks are given to the engines, here or in workers, and their outcomes collected."""
 
+import contextlib
 import warnings
 
-from keras_decay.search import _parallel
 from keras_decay.search._building import build_model, first_rows
-from keras_decay.search._engine import ASKED, Engine, State
+from keras_decay.search._engine import ASKED, Engine, State, not_vectorizable
 from keras_decay.search._fingerprint import Keys
 from keras_decay.search._groups import Group, groups_of
 from keras_decay.search._how import check_how
 from keras_decay.search._memory import Memory
-from keras_decay.search._work import Report
+from keras_decay.search._parallel import trained
+from keras_decay.search._work import Report, Task
 from keras_decay.search._worker import Plan
 
 SHOWN = 3  # candidates that the warning names
@@ -75,47 +76,50 @@ class _Search:
         self.outcomes = dict.fromkeys(tasks)
         self.report = Report()
         self._job, self._engine, self._progress = job, engine, progress
-        self._memory = memory
-        self._keys = None if memory is None else Keys(job, engine)
+        self._kept = None if memory is None else (memory, Keys(job, engine))
+        self._by_candidate: dict[int, list[Task]] = {}
+        for task in self.outcomes:
+            self._by_candidate.setdefault(task.candidate, []).append(task)
         self._seed = tasks[0].seed if tasks else 0
-        self._groups = []
+        self._groups: list[Group] = []
         self._done = 0
         self._has_warned = False
 
     def find_groups(self):
         """Sort candidates into groups, and take from the memory what it has."""
-        candidates = list(dict.fromkeys(task.candidate for task in self.outcomes))
-        if self._engine != "sequential":
-            see = None if self._keys is None else self._keys.see
-            self._groups = groups_of(self._job, candidates, self._seed, see)
-        else:
+        see = None if self._kept is None else self._kept[1].see
+        candidates = list(self._by_candidate)
+        if self._engine == "sequential":
             self._groups = [Group([c], reason=ASKED) for c in candidates]
-            if self._keys is not None:
-                self._see(candidates)
+            if see is not None:
+                self._build(candidates, see)
+        else:
+            self._groups = groups_of(self._job, candidates, self._seed, see)
         for group in self._groups:
+            if group.reason is not None and self._engine == "vectorized":
+                raise not_vectorizable(self._job, group, group.reason)
             entry = {"candidates": group.candidates, "engine": None, "seconds": 0.0}
             self.report.groups.append(entry)
-            self._describe(entry, State(group.reason, 0, 1))
+            _describe(entry, State(group.reason, 0, 1))
+        if self._kept is not None:
+            self._remember(*self._kept)
         self._warn()
-        if self._memory is not None:
-            self._remember()
 
-    def _see(self, candidates):
+    def _build(self, candidates, see):
         x = first_rows(self._job.data.x, 1)
         for candidate in candidates:
             params = self._job.candidates[candidate]
-            self._keys.see(
-                candidate, build_model(self._job.build, params, self._seed, x)
-            )
+            see(candidate, build_model(self._job.build, params, self._seed, x))
 
-    def _remember(self):
+    def _remember(self, memory, keys):
         for number, group in enumerate(self._groups):
             for task in self._tasks_of(group):
-                outcome = self._memory.get(self._keys.of(task))
+                outcome = memory.get(keys.of(task))
                 if outcome is not None:
                     outcome.group = number
                     self.outcomes[task] = outcome
                     self.report.remembered += 1
+                    self.report.groups[number]["engine"] = outcome.engine
         self._advance(self.report.remembered)
 
     def train(self, max_parallel):
@@ -135,15 +139,17 @@ class _Search:
             work += [(number, chunk) for chunk in chunks]
         if not work:
             return
+        self._groups = [Group(g.candidates) for g in self._groups]  # without models
         strict = self._engine == "vectorized"
-        compilations = {}
-        for answer in _parallel.trained(
-            self._job, plans, work, self._seed, strict, n_jobs
-        ):
-            by_process = compilations.setdefault(answer.group, {})
-            by_process[answer.process] = answer.state.compilations
-            state = answer.state._replace(compilations=max(by_process.values()))
-            self._finish(answer.group, answer.parts, state)
+        compilations: dict[int, dict[str, int]] = {}
+        with contextlib.closing(
+            trained(self._job, plans, work, self._seed, strict, n_jobs)
+        ) as answers:
+            for answer in answers:
+                counts = compilations.setdefault(answer.group, {})
+                counts[answer.process] = answer.state.compilations
+                state = answer.state._replace(compilations=max(counts.values()))
+                self._finish(answer.group, answer.parts, state)
 
     def _work(self, max_parallel):
         """For each group that is not done its number, `Engine`, and chunks left."""
@@ -153,13 +159,12 @@ class _Search:
             left = {task for task in own if self.outcomes[task] is None}
             if not left:
                 continue
-            width = _width(max_parallel, own)
-            engine = Engine(self._job, group, own, width, strict)
+            engine = Engine(self._job, group, own, _width(max_parallel, own), strict)
             chunks = [[t for t in chunk if t in left] for chunk in engine.chunks]
             yield number, engine, [chunk for chunk in chunks if chunk]
 
     def _tasks_of(self, group):
-        return [task for task in self.outcomes if task.candidate in group.candidates]
+        return [task for c in group.candidates for task in self._by_candidate[c]]
 
     def _finish(self, number, parts, state):
         """Take note of what was trained for a group."""
@@ -168,11 +173,12 @@ class _Search:
             for task, outcome in zip(part.tasks, part.outcomes, strict=True):
                 outcome.group = number
                 self.outcomes[task] = outcome
-                if self._memory is not None:
-                    self._memory.put(self._keys.of(task), outcome)
+                if self._kept is not None:
+                    memory, keys = self._kept
+                    memory.put(keys.of(task), outcome)
             entry["seconds"] += part.seconds
             self._advance(len(part.tasks))
-        self._describe(entry, state)
+        _describe(entry, state)
         self._warn()
 
     def _advance(self, count):
@@ -180,29 +186,28 @@ class _Search:
         if count and self._progress is not None:
             self._progress(self._done, len(self.outcomes))
 
-    def _describe(self, entry, state):
-        entry["engine"] = "vectorized" if state.reason is None else "sequential"
-        entry |= state._asdict()
-
     def _warn(self):
         """Say, once in a search, which candidates are trained by `fit`, and why."""
-        slow = [g for g in self.report.groups if g["reason"] not in (None, ASKED)]
-        if not slow or self._has_warned or self._engine == "vectorized":
+        slow = [e for e in self.report.groups if e["reason"] not in (None, ASKED)]
+        if not slow or self._has_warned:
             return
         self._has_warned = True
-        by_reason = {}
-        for group in slow:
-            by_reason.setdefault(group["reason"], []).extend(group["candidates"])
+        by_reason: dict[str, list[int]] = {}
+        for entry in slow:
+            by_reason.setdefault(entry["reason"], []).extend(entry["candidates"])
         texts = []
         for reason, candidates in by_reason.items():
             shown = [str(self._job.candidates[c]) for c in candidates[:SHOWN]]
             more = len(candidates) - len(shown)
             named = ", ".join(shown) + f" and {more} more" * (more > 0)
             texts.append(f"{named}: {reason}")
-        warnings.warn(
-            f"Trained one after another by `fit`, and not at once: {'; '.join(texts)}.",
-            stacklevel=5,
-        )
+        text = "Trained one after another by `fit`, and not at once: "
+        warnings.warn(text + "; ".join(texts) + ".", stacklevel=5)
+
+
+def _describe(entry, state):
+    entry["engine"] = "vectorized" if state.reason is None else "sequential"
+    entry |= state._asdict()
 
 
 def _width(max_parallel, tasks):

@@ -7,7 +7,7 @@ see that large arrays travel once. A worker unpacks it once, and compiles a grou
 import os
 import threading
 import uuid
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -58,14 +58,10 @@ class Answer(NamedTuple):
     process: str
 
 
-class _Kept:
-    key: str | None = None
-    package: Any = None
-    engines: dict[int, Engine] = {}
-
-
 # Keras' global state is that of a process: one chunk at a time.
 _lock = threading.Lock()
+_packages: dict[str, Package] = {}  # of the latest search, by its key
+_engines: dict[int, Engine] = {}  # its groups'
 
 
 def packed(job, plans, seed, strict):
@@ -85,37 +81,37 @@ def train(package, key, caller, number, tasks):
     """Train a chunk of group `number`, and return an `Answer`."""
     _refuse_threads_and_forks(caller)
     with _lock:
-        if _Kept.key != key:
+        if key not in _packages:
             from joblib.externals import cloudpickle
 
-            _Kept.engines = {}
-            _Kept.package, _Kept.key = cloudpickle.loads(memoryview(package)), key
-        with under(_Kept.package.conditions):
-            engine = _engine(number)
+            _packages.clear()
+            _engines.clear()
+            _packages[key] = cloudpickle.loads(memoryview(package))
+        with under(_packages[key].conditions):
+            engine = _engine(_packages[key], number)
             parts = list(engine.train(tasks))
     return Answer(number, parts, engine.state, f"{_FAMILY} {os.getpid()}")
 
 
-def _engine(number):
-    package = _Kept.package
-    if number not in _Kept.engines:
-        plan = package.plans[number]
-        group = Group(plan.candidates, reason=plan.reason)
-        if plan.reason is None:
-            groups = groups_of(package.job, plan.candidates, package.seed)
-            if len(groups) != 1 or groups[0].reason is not None:
-                raise RuntimeError(
-                    "`build` must make equal models in every process. Received: a "
-                    f"build whose models of {package.job.candidates[0]!r} and the like "
-                    "are alike in one process and not in another"
-                )
-            group = groups[0]
-        while len(_Kept.engines) >= KEPT:
-            del _Kept.engines[next(iter(_Kept.engines))]
-        _Kept.engines[number] = Engine(
-            package.job, group, plan.tasks, plan.width, package.strict
-        )
-    return _Kept.engines[number]
+def _engine(package, number):
+    """The engine of a group, made at its first chunk."""
+    if number in _engines:
+        return _engines[number]
+    job, plan = package.job, package.plans[number]
+    group = Group(plan.candidates, reason=plan.reason)
+    if plan.reason is None:
+        groups = groups_of(job, plan.candidates, package.seed)
+        if len(groups) != 1 or groups[0].reason is not None:
+            raise RuntimeError(
+                "`build` must make equal models in every process. Received: a build "
+                f"whose models of {job.candidates[plan.candidates[0]]!r} and the like "
+                "are of one kind in one process and not in another"
+            )
+        group = groups[0]
+    while len(_engines) >= KEPT:
+        del _engines[next(iter(_engines))]
+    _engines[number] = Engine(job, group, plan.tasks, plan.width, package.strict)
+    return _engines[number]
 
 
 def _refuse_threads_and_forks(caller):

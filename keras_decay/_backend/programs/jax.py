@@ -39,7 +39,7 @@ def program_count(program):
 
 def precision():
     """Whether numbers may have 64 bits."""
-    return bool(jax.config.jax_enable_x64)
+    return bool(jax.config.read("jax_enable_x64"))
 
 
 def set_precision(wide):
