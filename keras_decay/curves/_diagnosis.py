@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_decay.curves import _columns, _prechelt, _suggestions, _verdicts
+from keras_decay.curves import _columns, _prechelt, _smoothed, _suggestions, _verdicts
 
 
 @dataclass(frozen=True)
@@ -75,22 +75,34 @@ def diagnose(rows_or_history):
       first value, or has never come back to it and ends 5 % above it, more than noise
       does; or it has given back three quarters of a fall by more than half.
     - *inconclusive*: fewer than 5 epochs with validation, or no training loss.
-    - *overfitting*: the generalisation loss GL = E_va(end) / min E_va − 1, less three
-      of its standard errors, exceeds 7 %; the rise is also twice the size of rises that
-      were undone again; and E_tr has fallen by at least 2 % since. The standard error
-      allows for losses that are correlated from epoch to epoch. The onset is the last
-      epoch at which E_va was within a standard error of its best.
+    - *overfitting*: E_va ends above its best by more than four standard errors of that
+      average, E_tr has fallen by at least 2 % since, and either
+      - the generalisation loss GL = E_va(end) / min E_va − 1, less three of its
+        standard errors, exceeds 7 %, and is twice the size of rises that were undone
+        again; the standard error allows for losses that are correlated from epoch to
+        epoch; or
+      - the rise is large: GL of at least 12 %, which takes back at least 12 % of what
+        was learned, E_tr(0) − min E_va; and it is smooth, 25 times the jitter from
+        epoch to epoch, or three standard errors where 30 epochs or more show that the
+        jitter is hardly correlated (at most 0.35).
+
+      The onset is the last epoch at which E_va was within a standard error of its best.
     - *inconclusive*, too, if E_va has risen so, but E_tr has not fallen.
-    - *improving*: the last tenth of the epochs has brought E_va down by at least 1 %,
-      more than noise does.
-    - *underfitting*: E_tr has fallen by less than 12.5 % since the first epoch, and
-      E_va is as close to it; or by less than 25 %, and it no longer changes.
+    - *improving*: half as many epochs again would bring E_va down by at least 4 %, and
+      by two standard errors, if it went on as it went of late: in a straight line
+      against the logarithm of the epochs. Its slope is the middle one of those over
+      the last fifth, third and half, each a median over all pairs of epochs (Theil and
+      Sen). And E_va is near its best: that was in the last fifth of the epochs, or lies
+      at most 3 % below the end; and at most a tenth of what was learned is lost.
+    - *underfitting*: E_tr has fallen by less than 30 % since the first epoch, and E_va
+      lies within 20 % of that epoch's loss from it; or by less than 40 %, and it no
+      longer changes.
     - *good fit*: none of these.
 
     The verdict is on the loss without penalty (`data_loss`, `val_data_loss`) where it
     was recorded, else on `loss` and `val_loss`. It does not depend on the unit of the
     loss. A single curve cannot tell a poor model from a hard task: underfitting means
-    that training has brought next to nothing, good fit that it was stopped in time.
+    that training has brought little, good fit that it was stopped in time.
     How often the verdicts are right is told in docs/verdicts.md.
 
     Args:
@@ -115,8 +127,9 @@ def diagnose(rows_or_history):
     print(kd.diagnose(curve))
     ```
 
-    Reference: Prechelt, Early stopping, but when?, 1998, for GL, P_k, PQ and UP. The
-    rules on noise, on the training loss and on divergence are ours.
+    Reference: Prechelt, Early stopping, but when?, 1998, for GL, P_k, PQ and UP; Sen,
+    Estimates of the regression coefficient based on Kendall's tau, 1968, for the slope.
+    The rules on noise, on the training loss and on divergence are ours.
     """
     rows = _columns.as_rows(rows_or_history)
     column = _columns.loss_columns(rows)
@@ -124,7 +137,7 @@ def diagnose(rows_or_history):
     val = _columns.series(rows, f"val_{column}")
     base = {"column": column, "n_epochs": len(rows)}
 
-    finite = _verdicts.Curves.of(train, val)
+    finite = _smoothed.Curves.of(train, val)
     base.update(_numbers(finite))
     for rule in _verdicts.RULES:
         found = rule(finite)

@@ -123,9 +123,9 @@ class Program:
                     predictions = _written(predictions, predicted, start)
                 return metrics, sums + losses * rows.shape[1], predictions
 
-            carry = (self._fresh(state).metrics, none, predictions)
+            begin = (self._fresh(state).metrics, none, predictions)
             metrics, sums, predictions = self._batches(
-                validate, valid, valid_cut, self._valid_rests, carry
+                validate, valid, valid_cut, self._valid_rests, begin
             )
             values.append(sums / ops.cast(valid_cut.rows, sums.dtype))
             values += self._metrics(state._replace(metrics=metrics))

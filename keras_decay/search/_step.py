@@ -129,7 +129,7 @@ class Step:
         return ops.stack([ops.cast(results[name], dtype) for name in self.metric_names])
 
     def _scope(self, state):
-        mapping = []
+        mapping: list[Any] = []
         for variables, values in zip(self.variables, state, strict=True):
             mapping += zip(variables, values, strict=True)
         return keras.StatelessScope(state_mapping=mapping, collect_losses=True)

@@ -11,7 +11,7 @@ from keras_decay.search._groups import start_of
 from keras_decay.search._program import Batches, Chunk, Program
 from keras_decay.search._step import State
 from keras_decay.search._watch import Watch
-from keras_decay.search._work import Outcome, epoch_order
+from keras_decay.search._work import Outcome, Task, epoch_order
 
 # Epochs that the program trains at a call: between calls a search can be interrupted.
 BLOCK = 32
@@ -74,7 +74,7 @@ class Runner:
         which = [keys.index((task.split, task.seed)) for task in tasks]
         tables = (_integers(which), _integers(self._valid(tasks)))
         cuts = self._cuts(_rows(self._job, tasks[0]))
-        history = []
+        blocks = []
         for first in range(0, settings.epochs, self._block):
             block = min(self._block, settings.epochs - first)
             orders = _integers(self._orders_of(keys, first, block))
@@ -88,10 +88,10 @@ class Runner:
                 _integers(first),
                 _integers(block),
             )
-            history.append(ops.convert_to_numpy(values)[:count, :block])
+            blocks.append(ops.convert_to_numpy(values)[:count, :block])
             if np.all(ops.convert_to_numpy(chunk.watch.stopped)[:count]):
                 break
-        history = np.concatenate(history, axis=1).astype("float64")
+        history = np.concatenate(blocks, axis=1).astype("float64")
         seconds = (time.perf_counter() - began) / count
         return self._outcomes(tasks[:count], chunk, history, seconds)
 
@@ -218,7 +218,8 @@ def _rests(counts, size):
 def _chunks(job, tasks, width):
     """Tasks of equal numbers of rows together, and of the same order side by side."""
     ordered = sorted(tasks, key=lambda t: (_rows(job, t), t.split, t.seed, t.candidate))
-    chunks, rows = [], None
+    chunks: list[list[Task]] = []
+    rows = None
     for task in ordered:
         if rows != _rows(job, task) or len(chunks[-1]) == width:
             chunks.append([])

@@ -1,4 +1,4 @@
-"""The data sets of the labelled curves, and which half they belong to."""
+"""The data sets of the labelled curves that are kept, and their parts."""
 
 from typing import Any, NamedTuple
 
@@ -6,16 +6,24 @@ import numpy as np
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
-# half: (data sets, seeds), as LABELS.md has it.
-HALVES = {
-    "to tune on": (("diabetes", "digits", "friedman1", "moons"), (0, 1)),
-    "held out at first": (("breast_cancer", "wine", "friedman2", "hypercube"), (2,)),
-    "to tune on again": (("iris", "circles", "quantiles", "friedman3"), (4,)),
-    "held out next": (
+# part: (data sets, seeds), as LABELS.md has it.
+RECORDED = {
+    "held out second": (
         ("alcohol", "concavity", "hastie", "swiss_roll", "clusters"),
         (6,),
     ),
-    "held out": (("odd", "proline", "uncorrelated", "s_curve", "blobs"), (8,)),
+    "held out third": (
+        ("odd", "proline", "uncorrelated", "s_curve", "blobs"),
+        (8,),
+    ),
+    "held out fourth": (
+        ("blood", "petal", "ink", "linear", "parity", "waves"),
+        (10,),
+    ),
+    "held out": (
+        ("bmi", "flavanoids", "high", "spirals", "rare", "product"),
+        (12,),
+    ),
 }
 MANY = 4000
 
@@ -70,65 +78,6 @@ def divided(x, y, train, validation, seed, classes=0):
         for a, b in parts
     ]
     return Data(*standardised, classes)
-
-
-def diabetes(seed):
-    return divided(*datasets.load_diabetes(return_X_y=True), 120, 120, seed)
-
-
-def digits(seed):
-    return divided(*datasets.load_digits(return_X_y=True), 200, 400, seed, 10)
-
-
-def friedman1(seed):
-    x, y = datasets.make_friedman1(320 + MANY, noise=2.0, random_state=seed)
-    return divided(x, y, 120, 200, seed)
-
-
-def moons(seed):
-    x, y = datasets.make_moons(280 + MANY, noise=0.4, random_state=seed)
-    return divided(x, y, 80, 200, seed, 2)
-
-
-def breast_cancer(seed):
-    return divided(*datasets.load_breast_cancer(return_X_y=True), 100, 150, seed, 2)
-
-
-def wine(seed):
-    return divided(*datasets.load_wine(return_X_y=True), 50, 50, seed, 3)
-
-
-def friedman2(seed):
-    x, y = datasets.make_friedman2(300 + MANY, noise=250.0, random_state=seed)
-    return divided(x, y, 100, 200, seed)
-
-
-def hypercube(seed):
-    x, y = datasets.make_classification(
-        320 + MANY, 20, n_informative=5, n_redundant=0, flip_y=0.1, random_state=seed
-    )
-    return divided(x, y, 120, 200, seed, 2)
-
-
-def iris(seed):
-    return divided(*datasets.load_iris(return_X_y=True), 40, 40, seed, 3)
-
-
-def circles(seed):
-    x, y = datasets.make_circles(280 + MANY, noise=0.3, factor=0.4, random_state=seed)
-    return divided(x, y, 80, 200, seed, 2)
-
-
-def quantiles(seed):
-    x, y = datasets.make_gaussian_quantiles(
-        n_samples=400 + MANY, n_features=8, n_classes=3, random_state=seed
-    )
-    return divided(x, y, 150, 250, seed, 3)
-
-
-def friedman3(seed):
-    x, y = datasets.make_friedman3(300 + MANY, noise=0.2, random_state=seed)
-    return divided(x, y, 100, 200, seed)
 
 
 def alcohol(seed):
@@ -189,21 +138,99 @@ def blobs(seed):
     return divided(x, y, 150, 250, seed, 5)
 
 
+def blood(seed):
+    """The diabetes patients' s5, log triglycerides, from the other nine columns."""
+    x, _ = datasets.load_diabetes(return_X_y=True)
+    return divided(np.delete(x, 8, axis=1), x[:, 8], 120, 120, seed)
+
+
+def petal(seed):
+    """The width of an iris' petal from its other three measurements."""
+    x, _ = datasets.load_iris(return_X_y=True)
+    return divided(x[:, :3], x[:, 3], 40, 40, seed)
+
+
+def ink(seed):
+    """The ink in the lower half of a handwritten digit from the upper half's pixels."""
+    x, _ = datasets.load_digits(return_X_y=True)
+    return divided(x[:, :32], x[:, 32:].sum(axis=1), 150, 250, seed)
+
+
+def linear(seed):
+    x, y = datasets.make_regression(
+        300 + MANY, 20, n_informative=10, noise=60.0, random_state=seed
+    )
+    return divided(x, y, 100, 200, seed)
+
+
+def parity(seed):
+    """Whether two of six normal inputs have one sign; one label in twenty is turned."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(400 + MANY, 6))
+    y = (x[:, 0] * x[:, 1] > 0) ^ (rng.random(len(x)) < 0.05)
+    return divided(x, y, 150, 250, seed, 2)
+
+
+def waves(seed):
+    """A sum of sines of three of five uniform inputs, with normal noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-2, 2, size=(320 + MANY, 5))
+    y = np.sin(2 * x[:, :3]).sum(axis=1) + rng.normal(scale=0.4, size=len(x))
+    return divided(x, y, 120, 200, seed)
+
+
+def bmi(seed):
+    """The diabetes patients' body mass index from the other nine columns."""
+    x, _ = datasets.load_diabetes(return_X_y=True)
+    return divided(np.delete(x, 2, axis=1), x[:, 2], 120, 120, seed)
+
+
+def flavanoids(seed):
+    """The wines' content of flavanoids from the other twelve measurements."""
+    x, _ = datasets.load_wine(return_X_y=True)
+    return divided(np.delete(x, 6, axis=1), x[:, 6], 50, 50, seed)
+
+
+def high(seed):
+    """Whether a handwritten digit is 5 or more."""
+    x, y = datasets.load_digits(return_X_y=True)
+    return divided(x, y >= 5, 150, 250, seed, 2)
+
+
+def spirals(seed):
+    """Two spirals of one and a half turns each, with normal noise."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(2, size=320 + MANY)
+    radius = rng.uniform(0.3, 3.0, size=len(y))
+    angle = np.pi * (radius + y)
+    x = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    x += rng.normal(scale=0.2, size=x.shape)
+    return divided(x, y, 120, 200, seed, 2)
+
+
+def rare(seed):
+    x, y = datasets.make_classification(
+        400 + MANY,
+        12,
+        n_informative=6,
+        n_classes=3,
+        weights=[0.6, 0.3, 0.1],
+        random_state=seed,
+    )
+    return divided(x, y, 150, 250, seed, 3)
+
+
+def product(seed):
+    """A product and an absolute value of three of six normal inputs, with noise."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(320 + MANY, 6))
+    y = x[:, 0] * x[:, 1] + np.abs(x[:, 2]) + rng.normal(scale=0.3, size=len(x))
+    return divided(x, y, 120, 200, seed)
+
+
 DATA_SETS = {
     one.__name__: one
     for one in (
-        diabetes,
-        digits,
-        friedman1,
-        moons,
-        breast_cancer,
-        wine,
-        friedman2,
-        hypercube,
-        iris,
-        circles,
-        quantiles,
-        friedman3,
         alcohol,
         concavity,
         hastie,
@@ -214,5 +241,17 @@ DATA_SETS = {
         uncorrelated,
         s_curve,
         blobs,
+        blood,
+        petal,
+        ink,
+        linear,
+        parity,
+        waves,
+        bmi,
+        flavanoids,
+        high,
+        spirals,
+        rare,
+        product,
     )
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from labelled_data import DATA_SETS, HALVES
+from labelled_data import DATA_SETS, RECORDED
 from labelling import TRUTH, label_of, truth_of
 
 import keras_decay as kd
@@ -155,7 +155,7 @@ def write(name, seed, found):
 
 
 def main(names):
-    for sets, seeds in HALVES.values():
+    for sets, seeds in RECORDED.values():
         for name in sets:
             for seed in seeds:
                 if not names or name in names:

@@ -81,12 +81,36 @@ def test_significance_of_a_trend_in_independent_noise():
     step = basis[-1] - basis[np.argmin(fitted)]
     covariance = np.linalg.inv(basis.T @ basis) * power[0] / 397
     oracle = step @ weights / np.sqrt(step @ covariance @ step)
-    assert 0.8 * oracle < _trend.significance(values) < 1.001 * oracle
+    assert 0.8 * oracle < _trend.trend(values).errors < 1.001 * oracle
 
 
 def test_significance_where_there_is_no_noise():
     t = np.arange(20.0)
-    assert _trend.significance((t / 20) ** 2) == math.inf
-    assert _trend.significance(-t) == 0
-    assert _trend.significance(np.ones(20)) == 0
-    assert _trend.significance(t[:6]) == 0
+    assert _trend.trend((t / 20) ** 2).errors == math.inf
+    assert _trend.trend(-t).errors == 0
+    assert _trend.trend(np.ones(20)).errors == 0
+    assert _trend.trend(t[:6]).errors == 0
+
+
+def test_the_correlation_of_what_a_trend_leaves():
+    """Oracle: the residuals' own, made by hand: alternating ones, and slow ones."""
+    t = np.linspace(0, 1, 400)
+    alternating = t**2 + 0.01 * (-1.0) ** np.arange(400)
+    slow = t**2 + 0.01 * np.sin(40 * t)
+    assert _trend.trend(alternating).correlation == pytest.approx(-1, abs=0.01)
+    assert _trend.trend(slow).correlation == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("share", [0.05, 1 / 3, 1.0])
+def test_the_slope_against_the_logarithm(share):
+    """Oracle: a line in log t, with jumps in fewer than a quarter of the values."""
+    values = 2.0 - 0.3 * np.log(np.arange(1, 61))
+    assert _trend.slope(values, share) == pytest.approx(-0.3)
+    values[10::10] += 5.0
+    assert _trend.slope(values, share) == pytest.approx(-0.3, rel=0.05)
+
+
+def test_the_slope_of_a_long_series():
+    """Oracle: a line in log t once more. All pairs of 20,000 values would fill 3 GB."""
+    values = 2.0 - 0.3 * np.log(np.arange(1, 20_001))
+    assert _trend.slope(values, 0.5) == pytest.approx(-0.3)

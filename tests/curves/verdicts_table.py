@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from labelled_data import HALVES
+from labelled_data import RECORDED
 
 from keras_decay.curves import diagnose
 
@@ -29,7 +29,7 @@ def labelled():
     curves = json.loads(FILE.read_text())["curves"]
     return {
         part: [one for one in curves if one["data"] in sets and one["seed"] in seeds]
-        for part, (sets, seeds) in HALVES.items()
+        for part, (sets, seeds) in RECORDED.items()
     }
 
 

@@ -1,0 +1,100 @@
+"""The compiled program against a plain loop over `fit`, in every epoch."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_decay as kd
+from keras_decay._backend import programs
+from keras_decay.search._run import run
+from keras_decay.search._work import Data, Job, Settings, Split, Task
+
+SIZE, EPOCHS = 16, 5
+
+
+def build(l2=1e-3, rate=1e-3):
+    model = keras.Sequential(
+        [
+            keras.Input((10,)),
+            keras.layers.Dense(16, "relu", kernel_regularizer=kd.L2(l2)),
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(rate), "mse", metrics=["mae"])
+    return model
+
+
+@pytest.fixture(scope="module")
+def job():
+    x = np.random.default_rng(0).normal(size=(61, 10)).astype("float32")
+    rows = np.arange(61)
+    # 41 and 40 rows to train on: the last batch has 9 or 8, and 20 or 21 are held out.
+    splits = [Split(rows[:41], rows[41:]), Split(rows[21:], rows[:21])]
+    candidates = [{"l2": 1e-3}, {"l2": 0.1, "rate": 0.01}]
+    settings = Settings(EPOCHS, batch_size=SIZE, predict=True, keep_weights=True)
+    return Job(build, candidates, splits, Data(x, x[:, :1] ** 2), settings)
+
+
+def by_fit(job, task):
+    """Oracle: `fit` on the same rows in the order of `epoch_order`, and its weights."""
+    keras.utils.set_random_seed(task.seed)
+    model = build(**job.candidates[task.candidate])
+    split, data = job.splits[task.split], job.data
+    held_out = data.x[split.valid], data.y[split.valid]
+    history: dict[str, list[float]] = {}
+    for epoch in range(EPOCHS):
+        order = kd.search.epoch_order(task.seed, epoch, len(split.train))
+        rows = split.train[order]
+        logs = model.fit(
+            data.x[rows],
+            data.y[rows],
+            batch_size=SIZE,
+            shuffle=False,
+            validation_data=held_out,
+            verbose=0,
+        ).history
+        for name, (value,) in logs.items():
+            history.setdefault(name, []).append(value)
+    return history, model.get_weights()
+
+
+def test_every_epoch_equals_fit(job):
+    tasks = [Task(c, s, seed) for c in (0, 1) for s in (0, 1) for seed in (0, 1)]
+    outcomes, report = run(job, tasks, max_parallel=3)
+    if programs.current() is None:
+        assert {o.engine for o in outcomes} == {"sequential"}
+        assert all("no vectorised engine" in g["reason"] for g in report.groups)
+    else:
+        assert {o.engine for o in outcomes} == {"vectorized"}
+        (group,) = report.groups  # the numbers alone differ
+        assert group["compilations"] == 1
+    for task in (tasks[0], tasks[3], tasks[6]):
+        outcome = outcomes[tasks.index(task)]
+        history, weights = by_fit(job, task)
+        assert {"loss", "mae", "val_loss", "val_mae"} <= set(history)
+        for name, values in history.items():
+            np.testing.assert_allclose(outcome.history[name], values, rtol=1e-4)
+        for ours, theirs in zip(outcome.weights, weights, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+        split = job.splits[task.split]
+        assert outcome.predictions.shape == (len(split.valid), 1)
+        residual = outcome.predictions - job.data.y[split.valid]
+        last = outcome.history["val_data_loss"][-1]
+        np.testing.assert_allclose(np.mean(residual**2), last, rtol=1e-4)
+
+
+def test_models_of_other_structure_are_other_groups(job):
+    if programs.current() is None:
+        pytest.skip("groups are of the vectorised engine")
+    from keras_decay.search._groups import groups_of
+
+    def other(units, l2):
+        model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(units)])
+        model.add(keras.layers.Dense(1, kernel_regularizer=kd.L2(l2)))
+        model.compile("sgd", "mse")
+        return model
+
+    grid = [{"units": u, "l2": v} for u in (2, 3) for v in (0.1, 0.2)]
+    new = Job(other, grid, job.splits, job.data, job.settings)
+    groups = groups_of(new, range(4), 0)
+    assert [group.candidates for group in groups] == [[0, 1], [2, 3]]
