@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from keras_decay import _validation
 from keras_decay.search import _sequential, _vectorized
-from keras_decay.search._step import NotVectorizable
+from keras_decay.search._groups import reason_of
 from keras_decay.search._work import Outcome, Task
 
 ASKED = "the sequential engine was asked for"
@@ -57,9 +57,9 @@ class Engine:
 
     @property
     def state(self):
-        compilations = self._given_up
-        if self._runner is not None:
-            compilations += self._runner.program.compilations
+        compilations = 0
+        if self._reason is None:
+            compilations = self._given_up + self._runner.program.compilations
         return State(self._reason, compilations, self._width)
 
     def train(self, tasks):
@@ -83,7 +83,7 @@ class Engine:
             return self._runner.train(tasks)
         except Exception as error:
             # What is wrong with the data or with `build` is raised by `fit` again.
-            reason = _reason(error)
+            reason = reason_of(error)
             narrower = _is_out_of_memory(error) and self._width > 1
             if not narrower:
                 self._fall_back(reason, error)
@@ -109,14 +109,6 @@ def not_vectorizable(job, group, reason):
     text = _validation.received("engine", "vectorized", must)
     first = job.candidates[group.candidates[0]]
     return ValueError(f"{text}. For {first!r}: {reason}.")
-
-
-def _reason(error):
-    if isinstance(error, NotVectorizable):
-        return str(error)
-    lines = str(error).strip().splitlines()
-    said = f": {lines[0][:200]}" if lines else ""
-    return f"the program failed with {type(error).__name__}{said}"
 
 
 def _is_out_of_memory(error):

@@ -5,6 +5,7 @@ see that large arrays travel once. A worker unpacks it once, and compiles a grou
 """
 
 import os
+import pickle
 import threading
 import uuid
 from typing import NamedTuple
@@ -66,10 +67,12 @@ _engines: dict[int, Engine] = {}  # its groups'
 
 def packed(job, plans, seed, strict):
     """A `Package` as an array of bytes, and its key."""
-    from joblib.externals import cloudpickle
+    import joblib
 
     package = Package(job, plans, seed, strict, conditions())
-    return np.frombuffer(cloudpickle.dumps(package), "uint8"), uuid.uuid4().hex
+    # As joblib does it for functions: `build` may be a closure or of a notebook.
+    content = pickle.dumps(joblib.wrap_non_picklable_objects(package, False))
+    return np.frombuffer(content, "uint8"), uuid.uuid4().hex
 
 
 def here():
@@ -82,11 +85,9 @@ def train(package, key, caller, number, tasks):
     _refuse_threads_and_forks(caller)
     with _lock:
         if key not in _packages:
-            from joblib.externals import cloudpickle
-
             _packages.clear()
             _engines.clear()
-            _packages[key] = cloudpickle.loads(memoryview(package))
+            _packages[key] = pickle.loads(memoryview(package))
         with under(_packages[key].conditions):
             engine = _engine(_packages[key], number)
             parts = list(engine.train(tasks))
