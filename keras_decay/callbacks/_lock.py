@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import socket
+import threading
 import time
 import warnings
 import weakref
@@ -31,6 +32,9 @@ _FAR = 1 << 30
 
 _held: "weakref.WeakSet[FileLock]" = weakref.WeakSet()
 _forks_are_watched = False
+# A training that an exception has ended lets go of its lock in whichever thread
+# destroys the last of it. Reentrant: that can be within a release, too.
+_releasing = threading.RLock()
 
 
 class FileLock:
@@ -61,6 +65,7 @@ class FileLock:
             ValueError: If another training holds it.
         """
         _watch_forks()
+        is_refused = False
         while self._handle is None:
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
             try:
@@ -72,7 +77,10 @@ class FileLock:
             except BlockingIOError:
                 os.close(handle)
                 if not self._take_over():
-                    raise self._refusal() from None
+                    # Once more: it may just have been released in another thread.
+                    if is_refused:
+                        raise self._refusal() from None
+                    is_refused = True
                 continue
             except OSError as error:
                 os.close(handle)
@@ -92,26 +100,28 @@ class FileLock:
 
     def release(self):
         """Give the lock back. Safe to call at any time, and twice."""
-        if self._handle is None:
-            return
-        handle, self._handle = self._handle, None
-        _held.discard(self)
-        # On Windows the file stays where another process has opened it by now: empty,
-        # as that of one that was not killed.
-        os.truncate(handle, 0)
-        if fcntl is None:
-            os.close(handle)
-        with contextlib.suppress(OSError):
-            self._path.unlink()
-        if fcntl is not None:
-            os.close(handle)
+        with _releasing:
+            if self._handle is None:
+                return
+            handle, self._handle = self._handle, None
+            _held.discard(self)
+            # On Windows the file stays where another process has opened it by now:
+            # empty, as that of one that was not killed.
+            os.truncate(handle, 0)
+            if fcntl is None:
+                os.close(handle)
+            with contextlib.suppress(OSError):
+                self._path.unlink()
+            if fcntl is not None:
+                os.close(handle)
 
     def _take_over(self):
         """Whether the lock was held in this process by a training that has ended."""
-        for other in list(_held):
-            if other._target == self._target and not other._is_in_use():
-                other.release()
-                return True
+        with _releasing:
+            for other in list(_held):
+                if other._target == self._target and not other._is_in_use():
+                    other.release()
+                    return True
         return False
 
     def _refusal(self):
@@ -173,6 +183,8 @@ def _watch_forks():
 
 
 def _forget_all():
+    global _releasing
+    _releasing = threading.RLock()  # a thread that the child does not have may hold it
     for lock in list(_held):
         lock._forget()
     _held.clear()

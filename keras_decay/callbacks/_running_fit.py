@@ -22,11 +22,12 @@ class RunningFit:
         callback_list, frame = _caller()
         self.callbacks = list(getattr(callback_list, "callbacks", ()))
         self._list = None if callback_list is None else weakref.ref(callback_list)
-        # A frame cannot be referred to weakly, and a reference would keep it alive
-        # with the data in it. Its identity is enough while it runs.
-        self._frame = None
-        if frame is not None and frame.f_code.co_name == "fit":
-            self._frame = (id(frame), frame.f_code)
+        # The code that runs `fit`. Its frame is known by the list of callbacks among
+        # its variables: a frame cannot be referred to weakly, a reference would keep it
+        # alive with the data in it, and its identity may be given to a later `fit`.
+        is_fit = frame is not None and frame.f_code.co_name == "fit"
+        is_known = is_fit and _has_local(frame, callback_list)
+        self._code = frame.f_code if is_known else None
 
     def same_as(self, other):
         """Whether both belong to the same list of callbacks."""
@@ -35,12 +36,13 @@ class RunningFit:
 
     def is_running(self):
         """Whether this `fit` has not been left yet; True where that is unknown."""
-        if self._frame is None:
+        if self._code is None:
             return True
+        callback_list = self._list and self._list()
         # In any thread: a callback may evaluate in one of its own.
         for innermost in sys._current_frames().values():
             for frame in _outwards(innermost):
-                if (id(frame), frame.f_code) == self._frame:
+                if frame.f_code is self._code and _has_local(frame, callback_list):
                     return True
         return False
 
@@ -52,7 +54,7 @@ class RunningFit:
         an exception with the traceback in it.
         """
         callback_list = self._list and self._list()
-        if callback_list is None or self._frame is None:
+        if callback_list is None or self._code is None:
             return None
         for name in _HOOKS:
             setattr(callback_list, name, _guarded(self._list, name, function))
@@ -104,6 +106,11 @@ def _caller():
             if isinstance(owner, keras.callbacks.CallbackList):
                 return owner, frame.f_back
     return None, None
+
+
+def _has_local(frame, value):
+    """Whether `value`, if there is one, is among the local variables of `frame`."""
+    return value is not None and any(v is value for v in frame.f_locals.values())
 
 
 def _outwards(frame):

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import keras
@@ -230,6 +231,60 @@ def test_a_fit_left_by_an_exception_blocks_nobody(build, data, bomb, tmp_path):
     model.fit(*data, verbose=0, callbacks=[curve])
     assert [row["epoch"] for row in curve.rows] == [0, 1, 2, 3]
     assert error.value is not None and second.value is not None
+
+
+def test_a_fit_whose_list_of_callbacks_lives_on_blocks_nobody(build, data, tmp_path):
+    """Its frame is gone, and a later frame may have been given the same identity."""
+    held = []
+
+    class Holder(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            frame = sys._getframe()
+            while not isinstance(
+                frame.f_locals.get("self"), keras.callbacks.CallbackList
+            ):
+                frame = frame.f_back
+            held.append(frame.f_locals["self"])
+
+    def batches():
+        yield from [data] * 3
+        raise RuntimeError("bomb")
+
+    model = build()
+    for _ in range(10):
+        with pytest.raises(Exception, match="bomb"):
+            model.fit(
+                batches(),
+                epochs=4,
+                steps_per_epoch=2,
+                verbose=0,
+                callbacks=[LearningCurve(tmp_path / "run.jsonl"), Holder()],
+            )
+    assert len(set(map(id, held))) == 10
+    rows = LearningCurve.load(tmp_path / "run.jsonl").rows
+    assert [row["epoch"] for row in rows] == list(range(10))
+
+
+def test_a_lock_is_waited_for_while_another_thread_releases_it(tmp_path, monkeypatch):
+    first = _lock.FileLock(tmp_path / "run.jsonl", lambda: False)
+    second = _lock.FileLock(tmp_path / "run.jsonl", lambda: True)
+    is_releasing, may_end = threading.Event(), threading.Event()
+
+    def truncate(*args):
+        is_releasing.set()
+        assert may_end.wait(10)
+
+    first.acquire()
+    with monkeypatch.context() as patch:
+        patch.setattr(_lock.os, "truncate", truncate)
+        thread = threading.Thread(target=first.release)
+        thread.start()
+        assert is_releasing.wait(10)
+    threading.Timer(0.2, may_end.set).start()
+    second.acquire()
+    thread.join()
+    second.release()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_is_not_inherited_by_a_fork(tmp_path):
