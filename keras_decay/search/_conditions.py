@@ -15,6 +15,7 @@ class Conditions(NamedTuple):
     backend: str
     floatx: str
     epsilon: float
+    image_data_format: str
     policy: str
     precision: Any
 
@@ -27,6 +28,7 @@ def conditions():
         keras.backend.backend(),
         keras.config.floatx(),
         keras.config.epsilon(),
+        keras.config.image_data_format(),
         keras.config.dtype_policy().name,
         None if program is None else program.precision(),
     )
@@ -59,4 +61,5 @@ def _impose(wanted):
         programs.current().set_precision(wanted.precision)
     keras.config.set_floatx(wanted.floatx)
     keras.config.set_epsilon(wanted.epsilon)
+    keras.config.set_image_data_format(wanted.image_data_format)
     keras.config.set_dtype_policy(wanted.policy)

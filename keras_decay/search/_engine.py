@@ -44,41 +44,39 @@ class Engine:
 
     def __init__(self, job, group, tasks, width, strict=False):
         self._job, self._group, self._tasks = job, group, tasks
-        self._strict = strict
-        self._reason, self._width = group.reason, width
+        self._strict, self._width = strict, width
+        self._reason = None
         self._given_up = 0  # compilations of programs that were too wide
         self._runner: Any = None
-        if self._reason is not None:
-            self._fall_back(self._reason)
-            self.chunks = [[task] for task in tasks]
-            return
-        self._runner = _vectorized.Runner(job, group, tasks, width)
-        self.chunks = self._runner.chunks
+        if group.reason is None:
+            self._make_runner()
+        else:
+            self._fall_back(group.reason)
 
     @property
     def state(self):
-        compilations = 0
-        if self._reason is None:
-            compilations = self._given_up + self._runner.program.compilations
+        compilations = self._given_up
+        if self._runner is not None:
+            compilations += self._runner.program.compilations
         return State(self._reason, compilations, self._width)
 
     def train(self, tasks):
         """Train tasks of one chunk, and yield a `Part` whenever some are done."""
-        rest = list(tasks)
-        while rest:
-            now = rest[: self._width]
+        left = set(tasks)
+        while left:
+            # The chunks may be smaller by now than when this one was cut.
+            now = next(filter(None, ([t for t in c if t in left] for c in self.chunks)))
             start = time.perf_counter()
-            if self._reason is None:
-                outcomes = self._by_the_program(now)
-                if outcomes is None:
-                    continue  # narrower, or by fit
-            else:
+            if self._runner is None:
                 outcomes = [_sequential.train(self._job, task) for task in now]
-            rest = rest[len(now) :]
-            yield Part(now, outcomes, time.perf_counter() - start)
+            else:
+                outcomes = self._by_the_program(now)
+            if outcomes is not None:
+                left.difference_update(now)
+                yield Part(now, outcomes, time.perf_counter() - start)
 
     def _by_the_program(self, tasks):
-        """Their outcomes, or None if another way is to be tried."""
+        """Their outcomes, or None if they are to be trained narrower, or by `fit`."""
         try:
             return self._runner.train(tasks)
         except Exception as error:
@@ -88,19 +86,29 @@ class Engine:
             if not narrower:
                 self._fall_back(reason, error)
         # Only now that the error's frames, and what they hold, are gone.
-        self._given_up += self._runner.program.compilations
-        self._runner = None
         if narrower:
+            self._give_up()
             self._width //= 2
-            self._runner = _vectorized.Runner(
-                self._job, self._group, self._tasks, self._width
-            )
+            self._make_runner()
         return None
+
+    def _make_runner(self):
+        self._runner = _vectorized.Runner(
+            self._job, self._group, self._tasks, self._width
+        )
+        self.chunks = self._runner.chunks
+
+    def _give_up(self):
+        if self._runner is not None:
+            self._given_up += self._runner.program.compilations
+            self._runner = None
 
     def _fall_back(self, reason, error=None):
         if self._strict:
             raise not_vectorizable(self._job, self._group, reason) from error
+        self._give_up()
         self._reason, self._width = reason, 1
+        self.chunks = [[task] for task in self._tasks]
 
 
 def not_vectorizable(job, group, reason):

@@ -5,12 +5,8 @@ initial weights, the loss that it computes for some rows, the code of `build`, t
 the rows, the settings, the seed, and the versions of Keras and of its backend.
 """
 
-import contextlib
-import functools
 import hashlib
-import re
 import sys
-import types
 
 import keras
 import numpy as np
@@ -19,14 +15,20 @@ from keras import ops
 import keras_decay
 from keras_decay._backend import PACKAGES
 from keras_decay.search._building import first_rows
+from keras_decay.search._code import code_of, text_of
 from keras_decay.search._conditions import conditions
 from keras_decay.search._groups import ROWS
 from keras_decay.search._signature import rates_of, signature
 from keras_decay.search._slots import slots_of
 
-_LIBRARIES = ("keras", "keras_decay", "builtins", "numpy", *PACKAGES.values())
-_FOLLOWED = (types.FunctionType, type, int, float, complex, str, bytes, tuple)
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+# What the user calls them.
+_NAMES = {
+    "stopping": "early_stopping",
+    "predict": "scoring",
+    "weight": "the training rows' weights",
+    "valid_weight": "the validation rows' weights",
+}
+FOLDS = "the rows of the folds"
 
 
 class Keys:
@@ -35,21 +37,35 @@ class Keys:
     Args:
         job: The `Job`.
         engine: The engine that was asked for.
+
+    Attributes:
+        about: What the tasks have in common, by name, each as a short text; and the
+            rows, which are part of a key one split at a time.
     """
 
     def __init__(self, job, engine):
         self._job = job
-        backend = keras.backend.backend()
-        self._common = _digest(
-            engine,
-            tuple(conditions()),
-            getattr(sys.modules.get(PACKAGES.get(backend, "")), "__version__", None),
-            keras_decay.__version__,
-            job.settings,
-            code_of(job.build),
-            *_arrays(list(vars(job.data).values())),
-        )
-        self._splits = {}
+        module = sys.modules.get(PACKAGES.get(keras.backend.backend(), ""))
+        self.about = {
+            "engine": engine,
+            **{name: text_of(v) for name, v in conditions()._asdict().items()},
+            "backend's version": getattr(module, "__version__", ""),
+            "keras_decay": keras_decay.__version__,
+            **{_NAMES.get(k, k): text_of(v) for k, v in vars(job.settings).items()},
+            "build": _digest(code_of(job.build)),
+            **{
+                _NAMES.get(k, k): _digest(*_arrays(v))
+                for k, v in vars(job.data).items()
+            },
+        }
+        self._common = _digest(self.about)
+        self._splits = [
+            _digest(
+                *_arrays([np.asarray(s.train, "int64"), np.asarray(s.valid, "int64")])
+            )
+            for s in job.splits
+        ]
+        self.about[FOLDS] = _digest(self._splits)
         self._models = {}
 
     def see(self, candidate, model):
@@ -67,75 +83,8 @@ class Keys:
 
     def of(self, task):
         """The key of a task whose candidate's model was seen."""
-        if task.split not in self._splits:
-            split = self._job.splits[task.split]
-            rows = [np.asarray(rows, "int64") for rows in (split.train, split.valid)]
-            self._splits[task.split] = _digest(*_arrays(rows))
         model, split = self._models[task.candidate], self._splits[task.split]
-        return _digest(self._common, model, split, int(task.seed))[:40]
-
-
-def code_of(thing):
-    """What a function does, as a text that no comment and no line number changes.
-
-    It tells of the functions and classes of the user's that it names, of constants,
-    defaults, and of what closures hold.
-    """
-    return _text(_code(thing, set()))
-
-
-def _code(thing, seen):
-    if isinstance(thing, functools.partial):
-        parts = [thing.args, sorted(thing.keywords.items())]
-        return [_code(thing.func, seen), _text(parts)]
-    if isinstance(thing, types.CodeType):
-        constants = [_code(constant, seen) for constant in thing.co_consts]
-        return [thing.co_code.hex(), thing.co_names, constants]
-    if isinstance(thing, types.MethodType):
-        return [_code(thing.__func__, seen), _text(thing.__self__)]
-    if isinstance(thing, (staticmethod, classmethod)):
-        return _code(thing.__func__, seen)
-    if isinstance(thing, property):
-        return _code(thing.fget, seen)
-    if not isinstance(thing, (types.FunctionType, type)):
-        if callable(thing):
-            return [_code(type(thing), seen), _text(thing)]
-        return _text(thing)
-    if id(thing) in seen or thing.__module__.split(".")[0] in _LIBRARIES:
-        return thing.__qualname__
-    seen.add(id(thing))
-    if isinstance(thing, type):
-        kinds = (types.FunctionType, staticmethod, classmethod, property)
-        own = sorted(item for item in vars(thing).items() if isinstance(item[1], kinds))
-        return [thing.__qualname__, [(name, _code(part, seen)) for name, part in own]]
-    named = [
-        (name, _code(thing.__globals__[name], seen))
-        for name in _names(thing.__code__)
-        if isinstance(thing.__globals__.get(name), _FOLLOWED)
-    ]
-    held = [_code(cell, seen) for cell in _held(thing)]
-    return [_code(thing.__code__, seen), named, held, _text(thing.__defaults__)]
-
-
-def _names(code):
-    """The names that a function's code, and that of functions within it, uses."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= set(_names(constant))
-    return sorted(names)
-
-
-def _held(function):
-    for cell in function.__closure__ or ():
-        with contextlib.suppress(ValueError):  # empty: its name is not bound yet
-            yield cell.cell_contents
-
-
-def _text(value):
-    if isinstance(value, (set, frozenset)):  # their order differs between processes
-        value = sorted(map(repr, value))
-    return _ADDRESS.sub("", repr(value))
+        return _digest(self._common, model, split, int(task.seed))
 
 
 def _loss(model, data):
@@ -162,10 +111,11 @@ def _arrays(tree):
 
 
 def _digest(*parts):
+    """40 hexadecimal digits."""
     found = hashlib.sha256()
     for part in parts:
         if not isinstance(part, np.ndarray):
-            part = np.frombuffer(_text(part).encode(), "uint8")
+            part = np.frombuffer(text_of(part).encode(), "uint8")
         found.update(f"{len(part)}:".encode())
         found.update(part.data)
-    return found.hexdigest()
+    return found.hexdigest()[:40]

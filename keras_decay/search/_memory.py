@@ -2,11 +2,14 @@
 
 A file appears whole or not at all, and nothing that is found in the folder is executed.
 Several searches, and several processes, may use one folder at a time: whoever writes a
-key writes the same content.
+key writes the same content. What a search was like is kept beside them, so that the
+next one can say in what it differs.
 """
 
 import contextlib
+import hashlib
 import json
+import os
 import time
 import warnings
 from pathlib import Path
@@ -15,7 +18,7 @@ import numpy as np
 
 from keras_decay import _validation
 from keras_decay.curves import _rows
-from keras_decay.search._work import Outcome
+from keras_decay.search import _outcome_file
 
 MARK = "keras-decay-search.json"
 FORMAT = {"keras_decay_search": 1}
@@ -30,11 +33,15 @@ class Memory:
         path: The folder; it is made if there is none.
 
     Raises:
+        TypeError: If it is no path.
         ValueError: If the folder holds something else than outcomes.
         OSError: If it cannot be written to.
     """
 
     def __init__(self, path):
+        if not isinstance(path, (str, os.PathLike)):
+            must = "None or the path of a folder"
+            raise TypeError(_validation.received("memory", path, must))
         self._folder = Path(path).expanduser().absolute()
         self._fails = False
         try:
@@ -57,11 +64,11 @@ class Memory:
                 self._refuse(
                     f"It holds {found[0]!r}, which is none of a search's files"
                 )
-        elif not _is_ours(mark):
+        elif _json(mark) not in (FORMAT, None):
             self._refuse(f"Its {MARK} is not of this version of keras_decay")
         # Written even where there is one: it shows that the folder can be written to.
         _rows.replace(mark, lambda file: file.write(json.dumps(FORMAT).encode()))
-        for leftover in self._folder.glob(".*.npz"):
+        for leftover in self._folder.glob(".*-????????.*"):  # as `_rows` names them
             with contextlib.suppress(OSError):
                 if time.time() - leftover.stat().st_mtime > STALE:
                     leftover.unlink()
@@ -71,22 +78,47 @@ class Memory:
         text = _validation.received("memory", str(self._folder), must)
         raise ValueError(f"{text}. {reason}.")
 
+    def enter(self, about):
+        """Keep what a search is like, and tell the user if it is another than before.
+
+        Args:
+            about: What the trainings have in common, texts by name.
+        """
+        others = [_json(p) for p in self._folder.glob("search-*.json")]
+        if about in others:
+            return
+        content = json.dumps(about, indent=1, sort_keys=True).encode()
+        name = f"search-{hashlib.sha256(content).hexdigest()[:40]}.json"
+        self._write(self._folder / name, lambda file: file.write(content))
+        others = [list(_differences(about, o)) for o in others if isinstance(o, dict)]
+        if others:
+            warnings.warn(
+                "This search is new to `memory`: from the most similar one there it "
+                f"differs in {', '.join(min(others, key=len))}.",
+                stacklevel=2,
+            )
+
     def get(self, key):
         """The outcome of that key, or None if there is none that is whole."""
         try:
             with np.load(self._path(key), allow_pickle=False) as file:
-                return _outcome(file)
+                return _outcome_file.outcome_of(file)
         except Exception:  # a torn file raises of everything; the task is trained again
             return None
 
     def put(self, key, outcome):
-        """Keep an outcome. A disk that is full ends the keeping, not the search."""
+        """Keep an outcome."""
+        self._write(
+            self._path(key),
+            lambda file: np.savez(file, **_outcome_file.arrays_of(outcome)),
+        )
+
+    def _write(self, path, write):
+        """Write a file. A disk that is full ends the keeping, not the search."""
         if self._fails:
             return
         try:
-            _rows.replace(
-                self._path(key), lambda file: np.savez(file, **_parts(outcome))
-            )
+            _rows.replace(path, write)
         except OSError as error:
             self._fails = True
             warnings.warn(
@@ -99,76 +131,18 @@ class Memory:
         return self._folder / f"{key}.npz"
 
 
-def _is_ours(mark):
+def _json(path):
+    """What a file holds; None if it is torn, as after a power cut, or gone."""
     try:
-        return json.loads(mark.read_text()) == FORMAT
+        return json.loads(path.read_bytes())
     except (OSError, ValueError):
-        return False
-
-
-def _parts(outcome):
-    """The arrays of a file, by name."""
-    arrays: list[np.ndarray] = []
-    about = {
-        "history": {k: _put(arrays, v) for k, v in outcome.history.items()},
-        "predictions": _tree(arrays, outcome.predictions),
-        "weights": _tree(arrays, outcome.weights),
-        "best_epoch": outcome.best_epoch,
-        "engine": outcome.engine,
-        "seconds": outcome.seconds,
-    }
-    return {"about": np.array(json.dumps(about))} | {
-        f"array_{i}": array for i, array in enumerate(arrays)
-    }
-
-
-def _outcome(file):
-    about = json.loads(str(file["about"]))
-    return Outcome(
-        history={k: _got(file, v) for k, v in about["history"].items()},
-        best_epoch=about["best_epoch"],
-        predictions=_untree(file, about["predictions"]),
-        weights=_untree(file, about["weights"]),
-        engine=about["engine"],
-        seconds=about["seconds"],
-    )
-
-
-def _put(arrays, array):
-    """Add an array, and return where it is and, if NumPy cannot write it, its type."""
-    array = np.asarray(array)
-    dtype = None
-    if array.dtype.kind == "V":  # bfloat16 and its like
-        dtype, array = array.dtype.name, array.view(f"u{array.dtype.itemsize}")
-    elif array.dtype.hasobject:
-        raise OSError(f"arrays of type {array.dtype} cannot be kept in a file")
-    arrays.append(array)
-    return [len(arrays) - 1, dtype]
-
-
-def _got(file, place):
-    number, dtype = place
-    array = file[f"array_{number}"]
-    return array if dtype is None else array.view(np.dtype(dtype))
-
-
-def _tree(arrays, tree):
-    if tree is None:
         return None
-    if isinstance(tree, dict):
-        return {"dict": {key: _tree(arrays, value) for key, value in tree.items()}}
-    if isinstance(tree, (list, tuple)):
-        kind = "list" if isinstance(tree, list) else "tuple"
-        return {kind: [_tree(arrays, value) for value in tree]}
-    return {"array": _put(arrays, tree)}
 
 
-def _untree(file, tree):
-    if tree is None:
-        return None
-    ((kind, value),) = tree.items()
-    if kind == "dict":
-        return {key: _untree(file, each) for key, each in value.items()}
-    if kind == "array":
-        return _got(file, value)
-    return (list if kind == "list" else tuple)(_untree(file, each) for each in value)
+def _differences(about, other):
+    """The names of what differs, and what a short text was before."""
+    for name in sorted(about.keys() | other.keys()):
+        now, before = about.get(name), other.get(name)
+        if now != before:
+            digest = len(str(before)) == len(str(now)) == 40
+            yield name if digest else f"{name} ({now}, before {before})"

@@ -7,7 +7,6 @@ from keras_decay.search._building import build_model, first_rows
 from keras_decay.search._engine import ASKED, Engine, State, not_vectorizable
 from keras_decay.search._fingerprint import Keys
 from keras_decay.search._groups import Group, groups_of
-from keras_decay.search._how import check_how
 from keras_decay.search._memory import Memory
 from keras_decay.search._parallel import trained
 from keras_decay.search._work import Report, Task
@@ -50,12 +49,11 @@ def run(
         and a `Report`.
 
     Raises:
-        TypeError, ValueError: If an argument is not as described, before anything is
+        TypeError, ValueError: If `memory` is no folder of searches, before anything is
             built; for "vectorized", if that is not possible; if joblib's backend is
             one of threads.
         OSError: If `memory` cannot be written to, before anything is built.
     """
-    check_how(engine, max_parallel, n_jobs, memory)
     kept = None if memory is None else Memory(memory)
     search = _Search(job, tasks, engine, kept, progress)
     try:
@@ -87,7 +85,12 @@ class _Search:
 
     def find_groups(self):
         """Sort candidates into groups, and take from the memory what it has."""
-        see = None if self._kept is None else self._kept[1].see
+        see = None
+        if self._kept is not None:
+            memory, keys = self._kept
+            see = keys.see
+            if len(self.outcomes) > 1:  # one training is no search
+                memory.enter(keys.about)
         candidates = list(self._by_candidate)
         if self._engine == "sequential":
             self._groups = [Group([c], reason=ASKED) for c in candidates]
