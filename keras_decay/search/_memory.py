@@ -90,11 +90,12 @@ class Memory:
         content = json.dumps(about, indent=1, sort_keys=True).encode()
         name = f"search-{hashlib.sha256(content).hexdigest()[:40]}.json"
         self._write(self._folder / name, lambda file: file.write(content))
-        others = [list(_differences(about, o)) for o in others if isinstance(o, dict)]
-        if others:
+        ways = [list(_differences(about, o)) for o in others if isinstance(o, dict)]
+        if ways:
+            fewest = min(ways, key=lambda names: len(names))
             warnings.warn(
                 "This search is new to `memory`: from the most similar one there it "
-                f"differs in {', '.join(min(others, key=len))}.",
+                f"differs in {', '.join(fewest)}.",
                 stacklevel=2,
             )
 

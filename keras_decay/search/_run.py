@@ -205,7 +205,7 @@ class _Search:
             named = ", ".join(shown) + f" and {more} more" * (more > 0)
             texts.append(f"{named}: {reason}")
         text = "Trained one after another by `fit`, and not at once: "
-        warnings.warn(text + "; ".join(texts) + ".", stacklevel=5)
+        warnings.warn(text + "; ".join(texts) + ".", stacklevel=2)
 
 
 def _describe(entry, state):
