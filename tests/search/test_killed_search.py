@@ -22,7 +22,7 @@ def test_killed_at_random_moments(tmp_path, run_python):
 
     A few times, since compiling takes long; KERAS_DECAY_KILLS sets another number.
     """
-    kills = {"torch": 10, "tensorflow": 3, "jax": 2}[BACKEND]
+    kills = {"torch": 5, "tensorflow": 3, "jax": 2}[BACKEND]
     kills = int(os.environ.get("KERAS_DECAY_KILLS", kills))
     source = (TESTS / "search" / "killed.py").read_text()
     path = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -32,7 +32,8 @@ def test_killed_at_random_moments(tmp_path, run_python):
     # Nothing that a search had told of was lost, and nothing trained again.
     assert found["lost"] == found["repeated"] == 0
     fast = "sequential" if programs.current() is None else "vectorized"
-    assert found["engines"] == [fast] * 8 + ["sequential"] * 2
+    slow = "vectorized" if BACKEND == "jax" else "sequential"
+    assert found["engines"] == [fast] * 8 + [slow] * 2
     # All that is in the folder at last: an outcome for each task, what the search was
     # like, and what was being written when it was killed.
     last = tmp_path / f"memory {found['searches'] - 1}"
