@@ -1,6 +1,7 @@
 """What two models must have in common for one program to train both."""
 
 import json
+import warnings
 
 import keras
 
@@ -26,7 +27,8 @@ def signature(model, slots):
     try:
         for rate in rates:
             rate.assign(1.0)
-        with filled(slots, [1.0] * len(slots)):
+        with filled(slots, [1.0] * len(slots)), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a loss may be a lambda: it is not saved
             config = {
                 "model": model.get_config(),
                 "optimizer": keras.saving.serialize_keras_object(model.optimizer),
