@@ -235,14 +235,14 @@ def test_folders_that_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"`memory` must be .*It holds 'thesis.txt'"):
         search(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
-    with pytest.raises(OSError, match="`memory` cannot be written to .*thesis.txt"):
+    with pytest.raises(OSError, match=r"`memory` cannot be written to .*thesis.txt"):
         search(tmp_path / "thesis.txt" / "within")
     later = tmp_path / "later"
     later.mkdir()
     (later / MARK).write_text('{"keras_decay_search": 2}')
     with pytest.raises(ValueError, match="not of this version"):
         search(later)
-    with pytest.raises(TypeError, match="`memory` must be .*Received: memory=3"):
+    with pytest.raises(TypeError, match=r"`memory` must be .*Received: memory=3"):
         search(3)
 
 
