@@ -6,6 +6,15 @@ import warnings
 from keras_decay.search import _worker
 
 
+def has_workers(n_jobs):
+    """Whether there are others than this process to train, as joblib has it."""
+    import joblib
+
+    if n_jobs is None:
+        return joblib.effective_n_jobs(None) > 1
+    return n_jobs != 1
+
+
 def trained(job, plans, chunks, seed, strict, n_jobs):
     """Train chunks, and yield the `Answer`s as they come.
 

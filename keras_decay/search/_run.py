@@ -8,7 +8,7 @@ from keras_decay.search._engine import ASKED, Engine, State, not_vectorizable
 from keras_decay.search._fingerprint import Keys
 from keras_decay.search._groups import Group, groups_of
 from keras_decay.search._memory import Memory
-from keras_decay.search._parallel import trained
+from keras_decay.search._parallel import has_workers, trained
 from keras_decay.search._work import Report, Task
 from keras_decay.search._worker import Plan
 
@@ -36,9 +36,9 @@ def run(
             error where a loop over `fit` would be needed.
         max_parallel: The largest number of tasks that one program trains at once, or
             "auto" for as many as are fastest.
-        n_jobs: The number of workers, as joblib takes it, under the backend that
-            `joblib.parallel_config` has set; None or 1 for this process alone. The
-            chunks, and the outcomes, are the same.
+        n_jobs: The number of workers, as joblib takes it: 1 for this process alone, and
+            None too, but for what `joblib.parallel_config` says. Its backend has the
+            workers. The chunks, and the outcomes, are the same.
         memory: None, or the path of a folder where outcomes are kept as they finish,
             and found when the same tasks are to be trained again.
         progress: None, or a function of (tasks done, tasks in all), called whenever
@@ -58,10 +58,10 @@ def run(
     search = _Search(job, tasks, engine, kept, progress)
     try:
         search.find_groups()
-        if n_jobs in (None, 1):
-            search.train(max_parallel)
+        if has_workers(n_jobs):
+            search.train_in_workers(max_parallel, n_jobs)
         else:
-            search.train_in_workers(max_parallel, int(n_jobs))
+            search.train(max_parallel)
     except KeyboardInterrupt:
         search.report.interrupted = True
     return [search.outcomes[task] for task in tasks], search.report

@@ -1,7 +1,7 @@
 """What runs in a worker's process: chunks, by engines that it keeps.
 
-What all chunks have in common is sent as one array of bytes: joblib and its backends
-see that large arrays travel once. A worker unpacks it once, and compiles a group once.
+What all chunks have in common is sent as one array of bytes, which joblib and Dask send
+to a worker once. It unpacks it once, and compiles a group once.
 """
 
 import os

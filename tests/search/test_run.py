@@ -2,7 +2,6 @@
 
 import warnings
 
-import keras
 import numpy as np
 import pytest
 import searches
@@ -81,20 +80,26 @@ def trainings(monkeypatch):
 
 
 class ResourceExhaustedError(Exception):
-    """As TensorFlow's; JAX says RESOURCE_EXHAUSTED in its message."""
+    """As TensorFlow's."""
+
+
+@pytest.mark.parametrize(
+    "error, is_one",
+    [
+        (ResourceExhaustedError("OOM when allocating"), True),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory"), True),  # as JAX's
+        (MemoryError(), True),
+        (np.exceptions.AxisError("no"), False),
+    ],
+)
+def test_errors_that_tell_of_too_little_memory(error, is_one):
+    assert _engine._is_out_of_memory(error) is is_one
 
 
 @vectorised
-@pytest.mark.parametrize(
-    "error",
-    [
-        ResourceExhaustedError("OOM when allocating"),
-        RuntimeError("RESOURCE_EXHAUSTED: Out of memory"),
-    ],
-)
-def test_out_of_memory_halves_the_width(trainings, job_and_tasks, undisturbed, error):
+def test_out_of_memory_halves_the_width(trainings, job_and_tasks, undisturbed):
     asked, errors = trainings
-    errors |= {"all": error, "up to": 2}
+    errors |= {"all": ResourceExhaustedError("OOM when allocating"), "up to": 2}
     told = []
     outcomes, report = run(
         *job_and_tasks, max_parallel=5, progress=lambda *now: told.append(now[0])
@@ -182,4 +187,4 @@ def test_errors_of_build_and_of_the_data_are_the_users():
 def test_no_tasks():
     job, _ = searches.job(searches.strengths(1))
     outcomes, report = run(job, [])
-    assert outcomes == [] and report.groups == [] and keras.backend.backend()
+    assert outcomes == [] and report.groups == []
