@@ -1,5 +1,7 @@
 """How a search runs: what is told of it, falling back, memory that runs out, Ctrl-C."""
 
+import random
+import sys
 import warnings
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 import searches
 
 from keras_decay._backend import programs
-from keras_decay.search import _engine
+from keras_decay.search import _building, _engine
 from keras_decay.search._run import run
 
 vectorised = pytest.mark.skipif(
@@ -182,6 +184,25 @@ def test_errors_of_build_and_of_the_data_are_the_users():
         warnings.simplefilter("ignore")
         with pytest.raises(ValueError, match="shape"):
             run(job, tasks)
+
+
+def test_a_model_in_whose_building_another_thread_draws_is_built_again(monkeypatch):
+    """As Dask's threads do it, in its workers."""
+    built = []
+
+    def build():
+        built.append(random.random() if len(built) == 1 else None)
+        return searches.build()
+
+    def kernel():
+        (kernel, _) = _building.build_model(build, {}, 3, searches.X).get_weights()
+        return kernel
+
+    usual = kernel()
+    assert len(built) == 1
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    np.testing.assert_array_equal(kernel(), usual)
+    assert len(built) == 4  # disturbed, and twice the same
 
 
 def test_no_tasks():

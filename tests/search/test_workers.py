@@ -52,7 +52,7 @@ def ray():
     os.environ |= settings
     try:
         ray.init(
-            num_cpus=1,
+            num_cpus=2,
             include_dashboard=False,
             log_to_driver=False,
             _node_ip_address="127.0.0.1",
@@ -105,7 +105,7 @@ def test_workers_give_what_this_process_gives(backend, tmp_path, in_this_process
             outcomes, report = run(
                 *(job, tasks),
                 max_parallel=2,
-                n_jobs={loky: 2, dask: None, ray: -1}[backend],
+                n_jobs=None if backend is dask else 2,
                 memory=memory,
                 progress=lambda *now: told.append(now),
             )
@@ -115,7 +115,7 @@ def test_workers_give_what_this_process_gives(backend, tmp_path, in_this_process
     searches.assert_equal(outcomes, expected, rtol=1e-6)
     (folder / str(os.getpid())).unlink()  # where the groups were found
     epsilons = [path.read_text() for path in folder.iterdir()]
-    assert epsilons == ["1e-06"] * (2 if backend is loky else 1)
+    assert epsilons == ["1e-06"] * (1 if backend is dask else 2)
     for ours, by_one in zip(report.groups, theirs.groups, strict=True):
         assert ours | {"seconds": 0} == by_one | {"seconds": 0}
         assert ours["seconds"] > 0
