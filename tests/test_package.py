@@ -104,7 +104,8 @@ PROTECTED = {
         "_clear_losses",  # of a model, before a step is traced, as Keras does
         "_flatten_layers",
         "_plan",  # our own optimizer's
-        "_replace",  # of a NamedTuple
+        "_asdict",  # of a NamedTuple
+        "_replace",  # the same
     },
     "tools": {
         "_memory",  # our own optimizer's

@@ -64,11 +64,11 @@ def _code(thing, seen):
 
 def _is_of_a_library(module):
     """Whether a module is no file of the user's."""
-    if not module:
+    first = (module or "__main__").split(".")[0]
+    if first == "__main__":  # its file may be that of a launcher
         return False
-    first = module.split(".")[0]
     if first == "keras_decay" or first in sys.stdlib_module_names:
-        return first != "__main__"
+        return True
     path = getattr(sys.modules.get(first), "__file__", None)
     return path is not None and path.startswith(_INSTALLED)
 

@@ -199,6 +199,9 @@ def test_the_code_of_a_function():
         of("class build:\n def call(self, x): return helper(x)", helper=lambda x: x),
     ]
     assert len({*others, of(one, helper=helper)}) == len(others) + 1
+    # Of a notebook; pytest's own `__main__` is a library's file.
+    ours, theirs = (of(f"def build(): return {n}", __name__="__main__") for n in "12")
+    assert ours != theirs
 
     def closure(held):
         return lambda x: x + held
