@@ -7,6 +7,7 @@ to a worker once. It unpacks it once, and compiles a group once.
 import os
 import pickle
 import threading
+import time
 import uuid
 from typing import NamedTuple
 
@@ -63,6 +64,8 @@ class Answer(NamedTuple):
 _lock = threading.Lock()
 _packages: dict[str, Package] = {}  # of the latest search, by its key
 _engines: dict[int, Engine] = {}  # its groups'
+_watched: set[int] = set()  # parents
+PERIOD = 1.0  # in seconds
 
 
 def packed(job, plans, seed, strict):
@@ -84,6 +87,7 @@ def train(package, key, caller, number, tasks):
     """Train a chunk of group `number`, and return an `Answer`."""
     _refuse_threads_and_forks(caller)
     with _lock:
+        _end_with(caller.process)
         if key not in _packages:
             _packages.clear()
             _engines.clear()
@@ -113,6 +117,22 @@ def _engine(package, number):
         del _engines[next(iter(_engines))]
     _engines[number] = Engine(job, group, plan.tasks, plan.width, package.strict)
     return _engines[number]
+
+
+def _end_with(parent):
+    """End this process with the one that searches, if that has started it.
+
+    joblib's processes else stay for ever, with all their memory, if it is killed.
+    """
+    if os.getppid() == parent and parent not in _watched:
+        _watched.add(parent)
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent):
+    while os.getppid() == parent:
+        time.sleep(PERIOD)
+    os._exit(1)
 
 
 def _refuse_threads_and_forks(caller):
