@@ -101,6 +101,7 @@ PROTECTED = {
         "_metrics",
     },
     "search": {
+        "_exit",  # of the module os
         "_clear_losses",  # of a model, before a step is traced, as Keras does
         "_flatten_layers",
         "_plan",  # our own optimizer's
