@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import shutil
 import time
 import warnings
 
@@ -39,7 +40,7 @@ def again(folder):
     return search(folder, searches.strengths(2, eager=True), keep_weights=True)
 
 
-def test_what_is_there_is_not_trained_again(kept, monkeypatch):
+def test_what_is_there_is_not_trained_again(kept, monkeypatch, tmp_path):
     folder, before = kept
     with monkeypatch.context() as patched:
         patched.setattr("keras_decay.search._sequential.train", None)
@@ -49,10 +50,11 @@ def test_what_is_there_is_not_trained_again(kept, monkeypatch):
     assert report.remembered == 4
     assert [g["seconds"] for g in report.groups] == [0, 0]
     # Another candidate: the others need not be trained, and nothing is said.
+    copy = shutil.copytree(folder, tmp_path / "copy")
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         grid = searches.strengths(3, eager=True)
-        outcomes, report = search(folder, grid, keep_weights=True)
+        outcomes, report = search(copy, grid, keep_weights=True)
     assert report.remembered == 4
     searches.assert_equal(outcomes[:4], before)
 
