@@ -102,10 +102,12 @@ PROTECTED = {
         "_metrics",
     },
     "search": {
+        "_exit",  # of the module os
         "_clear_losses",  # of a model, before a step is traced, as Keras does
         "_flatten_layers",
         "_plan",  # our own optimizer's
-        "_replace",  # of a NamedTuple
+        "_asdict",  # of a NamedTuple
+        "_replace",  # the same
     },
     "tools": {
         "_memory",  # our own optimizer's

@@ -15,7 +15,7 @@ from keras import ops
 from keras_decay.search._building import build_model, first_rows
 from keras_decay.search._signature import signature
 from keras_decay.search._slots import filled, slots_of
-from keras_decay.search._step import Step
+from keras_decay.search._step import NotVectorizable, Step
 from keras_decay.search._template import obstacle, prepare
 
 # Rows by which models are compared.
@@ -58,38 +58,60 @@ class Group:
     starts: dict[Any, list[np.ndarray]] = field(default_factory=dict)
 
 
-def groups_of(job, candidates, seed):
-    """The groups of these candidates, whose models are built with this seed."""
+def groups_of(job, candidates, seed, see=None):
+    """The groups of these candidates, whose models are built with this seed.
+
+    `see(candidate, model)` is called with each model as `build` made it.
+    """
     x = first_rows(job.data.x, 1)
     batch = _sample(job.data)
     groups: list[Group] = []
     by_signature: dict[str, list[Group]] = {}
     for candidate in candidates:
         model = build_model(job.build, job.candidates[candidate], seed, x)
+        if see is not None:
+            see(candidate, model)
         reason = obstacle(model)
         if reason is not None:
             groups.append(Group([candidate], reason=reason))
             continue
-        prepare(model)
-        slots = slots_of(model)
-        numbers = np.array([slot.number for slot in slots], keras.config.floatx())
-        key = signature(model, slots)
-        start = _values(model)
-        loss = _loss(model, batch)
-        for group in by_signature.get(key, ()) if key is not None else ():
-            if _same(group, numbers, start, loss, batch, seed):
-                group.candidates.append(candidate)
-                group.members[candidate] = _member(group, numbers, start, seed)
-                break
-        else:
-            group = Group([candidate], model=model)
-            group.step = Step(model, slots, batch)
-            group.members[candidate] = Member(numbers)
-            group.starts[seed] = start
-            groups.append(group)
-            if key is not None:
-                by_signature.setdefault(key, []).append(group)
+        try:
+            _sort(groups, by_signature, candidate, model, batch, seed)
+        except Exception as error:
+            # What is wrong with the model itself is raised by `fit` again.
+            groups.append(Group([candidate], reason=reason_of(error)))
     return groups
+
+
+def reason_of(error):
+    """What an error says of why a program cannot train a model."""
+    if isinstance(error, NotVectorizable):
+        return str(error)
+    lines = str(error).strip().splitlines()
+    said = f": {lines[0][:200]}" if lines else ""
+    return f"the program failed with {type(error).__name__}{said}"
+
+
+def _sort(groups, by_signature, candidate, model, batch, seed):
+    """Add a candidate to the group that it is of, or to a new one."""
+    prepare(model)
+    slots = slots_of(model)
+    numbers = np.array([slot.number for slot in slots], keras.config.floatx())
+    key = signature(model, slots)
+    start = _values(model)
+    loss = _loss(model, batch)
+    for group in by_signature.get(key, ()) if key is not None else ():
+        if _same(group, numbers, start, loss, batch, seed):
+            group.candidates.append(candidate)
+            group.members[candidate] = _member(group, numbers, start, seed)
+            return
+    group = Group([candidate], model=model)
+    group.step = Step(model, slots, batch)
+    group.members[candidate] = Member(numbers)
+    group.starts[seed] = start
+    groups.append(group)
+    if key is not None:
+        by_signature.setdefault(key, []).append(group)
 
 
 def start_of(job, group, candidate, seed):

@@ -42,6 +42,7 @@ def train(job, task):
         callbacks.append(stopping)
     model.fit(
         _batches(data, split.train, task.seed, settings),
+        shuffle=False,  # the batches are in their order
         epochs=settings.epochs,
         steps_per_epoch=-(-len(split.train) // settings.batch_size),
         validation_data=_validation(data, split.valid),

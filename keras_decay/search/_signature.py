@@ -1,6 +1,7 @@
 """What two models must have in common for one program to train both."""
 
 import json
+import warnings
 
 import keras
 
@@ -21,12 +22,13 @@ def signature(model, slots):
     """
     if type(model).__module__.split(".")[0] != "keras":
         return None
-    rates = _variables_of_numbers(model)
+    rates = rates_of(model)
     before = [keras.ops.convert_to_numpy(rate) for rate in rates]
     try:
         for rate in rates:
             rate.assign(1.0)
-        with filled(slots, [1.0] * len(slots)):
+        with filled(slots, [1.0] * len(slots)), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a loss may be a lambda: it is not saved
             config = {
                 "model": model.get_config(),
                 "optimizer": keras.saving.serialize_keras_object(model.optimizer),
@@ -47,7 +49,7 @@ def signature(model, slots):
     return json.dumps(_renamed(config, numbers), sort_keys=True, default=repr)
 
 
-def _variables_of_numbers(model):
+def rates_of(model):
     """The variables of the optimizer that hold a number the user has given."""
     found = []
     for optimizer in optimizers_of(model):

@@ -133,11 +133,20 @@ class Report:
     """How the work was done.
 
     Attributes:
-        groups: For each group: its candidates, the engine, the number of programs that
-            were compiled for it, and why it was not vectorised (else None).
+        groups: A dict for each group of candidates: "candidates", their numbers;
+            "engine", and the "reason" why it was not "vectorized" (else None);
+            "compilations", the number of programs that a process compiled for it, of
+            several processes the largest; "width", the number of tasks that a program
+            trained at once; and "seconds", the time that its trainings took, summed
+            over processes. Of a group that `memory` had all of, nothing was compiled
+            and the time is 0.
+        remembered: The number of tasks whose outcome was in `memory`.
+        interrupted: Whether Ctrl-C has ended the search.
     """
 
     groups: list[dict[str, Any]] = field(default_factory=list)
+    remembered: int = 0
+    interrupted: bool = False
 
 
 def epoch_order(seed, epoch, n):

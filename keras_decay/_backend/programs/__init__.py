@@ -13,6 +13,7 @@ One file per backend that can train many models at once, all with the same funct
 - `as_pure(optimizer)`: the optimizer, not built, such that it updates variables within
   a `keras.StatelessScope`.
 - `set_within(stack, index, value)`: `stack` with `value` at `[:, index]`.
+- `precision()`, `set_precision(value)`: the backend's setting of how exact numbers are.
 """
 
 from importlib import import_module

@@ -30,3 +30,12 @@ def as_pure(optimizer):
 
 def set_within(stack, index, value):
     return stack.at[:, index].set(value)
+
+
+def precision():
+    """Whether numbers may have 64 bits."""
+    return bool(jax.config.read("jax_enable_x64"))
+
+
+def set_precision(wide):
+    jax.config.update("jax_enable_x64", wide)

@@ -79,3 +79,12 @@ def _parents():
 def set_within(stack, index, value):
     indices = tf.stack([tf.range(stack.shape[0]), tf.fill([stack.shape[0]], index)], 1)
     return tf.tensor_scatter_nd_update(stack, indices, value)
+
+
+def precision():
+    """Whether float32 may be rounded within products, on GPUs that do so."""
+    return bool(tf.config.experimental.tensor_float_32_execution_enabled())
+
+
+def set_precision(rounded):
+    tf.config.experimental.enable_tensor_float_32_execution(rounded)
