@@ -5,7 +5,12 @@ import tensorflow as tf
 
 
 def compiled(function):
-    return tf.function(function, jit_compile=True, autograph=False)
+    # A new function each time: TensorFlow takes the programs of several groups for one
+    # that is traced again and again, and warns.
+    def program(*arguments):
+        return function(*arguments)
+
+    return tf.function(program, jit_compile=True, autograph=False)
 
 
 def vectorized(function):
