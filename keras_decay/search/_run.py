@@ -9,6 +9,7 @@ from keras_decay.search._fingerprint import Keys
 from keras_decay.search._groups import Group, groups_of
 from keras_decay.search._memory import Memory
 from keras_decay.search._parallel import has_workers, trained
+from keras_decay.search._width import width_of
 from keras_decay.search._work import Report, Task
 from keras_decay.search._worker import Plan
 
@@ -162,7 +163,8 @@ class _Search:
             left = {task for task in own if self.outcomes[task] is None}
             if not left:
                 continue
-            engine = Engine(self._job, group, own, _width(max_parallel, own), strict)
+            width = width_of(max_parallel, self._job, group, own)
+            engine = Engine(self._job, group, own, width, strict)
             chunks = [[t for t in chunk if t in left] for chunk in engine.chunks]
             yield number, engine, [chunk for chunk in chunks if chunk]
 
@@ -211,7 +213,3 @@ class _Search:
 def _describe(entry, state):
     entry["engine"] = "vectorized" if state.reason is None else "sequential"
     entry |= state._asdict()
-
-
-def _width(max_parallel, tasks):
-    return min(8 if max_parallel == "auto" else int(max_parallel), len(tasks))

@@ -1,12 +1,15 @@
 """The tasks of one group trained at once, chunk by chunk."""
 
 import time
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_decay._backend import programs
 from keras_decay.search._groups import start_of
 from keras_decay.search._program import Batches, Chunk, Program
 from keras_decay.search._step import State
@@ -26,6 +29,23 @@ class Rows(NamedTuple):
     valid: int
 
 
+@dataclass
+class Lane:
+    """The tasks of a chunk that one call of the program trains, and what it needs.
+
+    A processor's small products keep one of its cores busy at best; so a chunk is
+    split into as many lanes as there are cores, each in a thread of its own.
+    """
+
+    tasks: list[Task]
+    chunk: Chunk
+    numbers: Any
+    keys: list[Any]
+    tables: Any
+    cuts: Any
+    values: list[np.ndarray] = field(default_factory=list)
+
+
 class Runner:
     """Trains chunks of the tasks of one group, by one program.
 
@@ -34,10 +54,15 @@ class Runner:
         group: The `Group`.
         tasks: All tasks of the group.
         width: The number of tasks in a chunk.
+
+    Attributes:
+        chunks: Lists of tasks, each to be given to `train` whole or in part.
+        program: The `Program`.
     """
 
     def __init__(self, job, group, tasks, width):
-        self._job, self._group, self._width = job, group, width
+        self._job, self._group = job, group
+        self._lane = -(-width // min(width, programs.current().concurrency()))
         sizes = {_rows(job, task) for task in tasks}
         size = job.settings.batch_size
         self._rests = _rests({rows.train for rows in sizes}, size)
@@ -49,7 +74,8 @@ class Runner:
             max(rows.train for rows in sizes), max(rows.valid for rows in sizes)
         )
         self.chunks = _chunks(job, tasks, width)
-        self._orders = max(len(_order_keys(chunk)) for chunk in self.chunks)
+        parts = [part for chunk in self.chunks for part in self._parts(chunk)]
+        self._orders = max(len(_order_keys(part)) for part in parts)
         table = max(1, TABLE // (self._orders * self._padded.train))
         self._block = min(job.settings.epochs, BLOCK, table)
         self.program = Program(group.step, job.settings, self._rests, self._valid_rests)
@@ -60,40 +86,52 @@ class Runner:
         began = time.perf_counter()
         if self._data is None:
             self._data = _on_device(self._job.data)
-        count = len(tasks)
-        tasks = [*tasks, *[tasks[-1]] * (self._width - count)]
-        settings = self._job.settings
-        chunk = self._start(tasks)
-        numbers = ops.stack(
-            [
-                ops.convert_to_tensor(self._group.members[task.candidate].numbers)
-                for task in tasks
-            ]
+        lanes = [self._lane_of(part) for part in self._parts(tasks)]
+        if not self.program.compilations:
+            # While it is compiled, the one model that stands for all is in use.
+            self._train_lane(lanes[0])
+        left = [lane for lane in lanes if not lane.values]
+        with ThreadPoolExecutor(max(1, len(left))) as pool:
+            list(pool.map(self._train_lane, left))
+        seconds = (time.perf_counter() - began) / len(tasks)
+        return [each for lane in lanes for each in self._outcomes(lane, seconds)]
+
+    def _parts(self, tasks):
+        return [tasks[i : i + self._lane] for i in range(0, len(tasks), self._lane)]
+
+    def _lane_of(self, tasks):
+        padded = [*tasks, *[tasks[-1]] * (self._lane - len(tasks))]
+        numbers = [self._group.members[task.candidate].numbers for task in padded]
+        keys = _order_keys(padded)
+        which = [keys.index((task.split, task.seed)) for task in padded]
+        return Lane(
+            tasks,
+            self._start(padded),
+            ops.convert_to_tensor(np.stack(numbers)),
+            keys,
+            (_integers(which), _integers(self._valid(padded))),
+            self._cuts(_rows(self._job, tasks[0])),
         )
-        keys = _order_keys(tasks)
-        which = [keys.index((task.split, task.seed)) for task in tasks]
-        tables = (_integers(which), _integers(self._valid(tasks)))
-        cuts = self._cuts(_rows(self._job, tasks[0]))
-        blocks = []
-        for first in range(0, settings.epochs, self._block):
-            block = min(self._block, settings.epochs - first)
-            orders = _integers(self._orders_of(keys, first, block))
-            chunk, values = self.program.run(
-                chunk,
-                numbers,
+
+    def _train_lane(self, lane):
+        """Train the lane's tasks to the end, block by block."""
+        epochs, count = self._job.settings.epochs, len(lane.tasks)
+        for first in range(0, epochs, self._block):
+            block = min(self._block, epochs - first)
+            orders = _integers(self._orders_of(lane.keys, first, block))
+            lane.chunk, values = self.program.run(
+                lane.chunk,
+                lane.numbers,
                 self._data,
                 orders,
-                tables,
-                cuts,
+                lane.tables,
+                lane.cuts,
                 _integers(first),
                 _integers(block),
             )
-            blocks.append(ops.convert_to_numpy(values)[:count, :block])
-            if np.all(ops.convert_to_numpy(chunk.watch.stopped)[:count]):
+            lane.values.append(ops.convert_to_numpy(values)[:count, :block])
+            if np.all(ops.convert_to_numpy(lane.chunk.watch.stopped)[:count]):
                 break
-        history = np.concatenate(blocks, axis=1).astype("float64")
-        seconds = (time.perf_counter() - began) / count
-        return self._outcomes(tasks[:count], chunk, history, seconds)
 
     def _start(self, tasks):
         variables = self._group.step.variables
@@ -122,7 +160,7 @@ class Runner:
         return Chunk(state, self._watch(state, predictions), predictions)
 
     def _watch(self, state, predictions):
-        tasks = self._width
+        tasks = self._lane
         rule = self._job.settings.stopping
         restores = rule is not None and rule.restore_best_weights
         return Watch(
@@ -145,7 +183,7 @@ class Runner:
     def _orders_of(self, keys, first, block):
         settings = self._job.settings
         table = np.zeros((self._orders, self._block, self._padded.train), "int32")
-        for part, (split, seed) in zip(table, keys, strict=False):
+        for part, (split, seed) in zip(table[: len(keys)], keys, strict=True):
             rows = self._job.splits[split].train
             for i in range(block):
                 order = rows
@@ -164,7 +202,9 @@ class Runner:
 
         return cut(rows.train, self._rests), cut(rows.valid, self._valid_rests or [])
 
-    def _outcomes(self, tasks, chunk, history, seconds):
+    def _outcomes(self, lane, seconds):
+        tasks, chunk = lane.tasks, lane.chunk
+        history = np.concatenate(lane.values, axis=1).astype("float64")
         watch = chunk.watch
         epochs = ops.convert_to_numpy(watch.epochs)
         best = ops.convert_to_numpy(watch.best_epoch)

@@ -98,3 +98,38 @@ def test_models_of_other_structure_are_other_groups(job):
     new = Job(other, grid, job.splits, job.data, job.settings)
     groups = groups_of(new, range(4), 0)
     assert [group.candidates for group in groups] == [[0, 1], [2, 3]]
+
+
+ONE_PROGRAM = """
+import keras
+import numpy as np
+
+import keras_decay as kd
+
+
+def build(l2):
+    layers = [keras.layers.Dense(4, "relu", kernel_regularizer=kd.L2(l2))]
+    model = keras.Sequential([*layers, keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    return model
+
+
+x = np.random.default_rng(0).normal(size=(41, 3)).astype("float32")
+search = kd.DecaySearchCV(
+    build, {"l2": [0.1, 0.2, 0.3]}, cv=3, epochs=40, batch_size=8, refit=False,
+    max_parallel=2, verbose=False, scoring="r2",
+)
+search.fit(x, x[:, 0])
+print(search.report_.groups[0]["compilations"])
+"""
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow's XLA tells"
+)
+def test_xla_compiles_once_for_all_folds_and_epochs(run_python):
+    """A trace is not all: XLA can compile one anew for other numbers in it."""
+    log = {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_CPP_VMODULE": "device_compiler=1"}
+    done = run_python(ONE_PROGRAM, environment=log)
+    assert done.stdout.strip() == "1"
+    assert done.stderr.count("Compilation of XLA executable time") == 1

@@ -12,6 +12,8 @@ One file per backend that can train many models at once, all with the same funct
   with them, the scalar's gradient for each of the values, zero where there is none.
 - `as_pure(optimizer)`: the optimizer, not built, such that it updates variables within
   a `keras.StatelessScope`.
+- `concurrency()`: how many programs are best run at once, each in a thread.
+- `free_memory()`: the bytes that an accelerator has left; None on a processor.
 - `set_within(stack, index, value)`: `stack` with `value` at `[:, index]`.
 - `precision()`, `set_precision(value)`: the backend's setting of how exact numbers are.
 """

@@ -2,6 +2,8 @@
 
 import jax
 
+from keras_decay._backend.programs._machine import UNKNOWN, cores
+
 
 def compiled(function):
     return jax.jit(function)
@@ -26,6 +28,18 @@ def value_and_gradients(function, values):
 
 def as_pure(optimizer):
     return optimizer
+
+
+def concurrency():
+    return cores() if jax.default_backend() == "cpu" else 1
+
+
+def free_memory():
+    if jax.default_backend() == "cpu":
+        return None
+    # Not every kind of device tells.
+    known = jax.local_devices()[0].memory_stats() or {}
+    return known.get("bytes_limit", UNKNOWN) - known.get("bytes_in_use", 0)
 
 
 def set_within(stack, index, value):

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from keras_decay._backend.programs._machine import UNKNOWN, cores
+
 
 def compiled(function):
     # A new function each time: TensorFlow takes the programs of several groups for one
@@ -79,6 +81,15 @@ def _parents():
     position = next(i for i, c in enumerate(order) if "stateless_apply" in vars(c))
     base = next(c for c in order[position + 1 :] if "stateless_apply" in vars(c))
     return order[position], base
+
+
+def concurrency():
+    return 1 if tf.config.list_logical_devices("GPU") else cores()
+
+
+def free_memory():
+    # TensorFlow does not tell how much memory a device has.
+    return UNKNOWN if tf.config.list_logical_devices("GPU") else None
 
 
 def set_within(stack, index, value):

@@ -1,0 +1,13 @@
+"""What is known of the machine."""
+
+import os
+
+# Bytes that an accelerator is taken to have where it does not tell.
+UNKNOWN = 4 * 2**30
+
+
+def cores():
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
