@@ -90,4 +90,7 @@ def tune(split, *, seed, epochs, batch_size, verbose=False):
         refit=False,
         verbose=verbose,
     )
-    return Tuning(seed, search.fit(split.train.x, split.train.y))
+    search.fit(split.train.x, split.train.y)
+    if search.report_.interrupted:
+        raise KeyboardInterrupt
+    return Tuning(seed, search)

@@ -38,15 +38,22 @@ class _Lines:
 
     def __init__(self, console, what):
         self._console, self._what = console, what
-        self._start, self._written = time.perf_counter(), 0
+        self._first, self._written = None, 0
 
     def __call__(self, done, total):
+        now = time.perf_counter()
+        if self._first is None:
+            # What was found done, or took a compilation, tells nothing of the speed.
+            self._first = now, done
         tenth = STEPS * done // max(total, 1)
         if tenth <= self._written:
             return
         self._written = tenth
-        left = (time.perf_counter() - self._start) * (total - done) / done
-        ending = f", {left:.0f} s left" if done < total else ""
+        start, before = self._first
+        ending = ""
+        if before < done < total:
+            left = (now - start) * (total - done) / (done - before)
+            ending = f", {left:.0f} s left"
         text = f"{done} of {total} {self._what}{ending}"
         self._console.print(text, soft_wrap=True)
 
