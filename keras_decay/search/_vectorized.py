@@ -33,8 +33,8 @@ class Rows(NamedTuple):
 class Lane:
     """The tasks of a chunk that one call of the program trains, and what it needs.
 
-    A processor's small products keep one of its cores busy at best; so a chunk is
-    split into as many lanes as there are cores, each in a thread of its own.
+    One program does not keep all cores of a processor busy; so a chunk is split into
+    as many lanes as there are cores, each in a thread of its own.
     """
 
     tasks: list[Task]
@@ -91,8 +91,11 @@ class Runner:
             # While it is compiled, the one model that stands for all is in use.
             self._train_lane(lanes[0])
         left = [lane for lane in lanes if not lane.values]
-        with ThreadPoolExecutor(max(1, len(left))) as pool:
-            list(pool.map(self._train_lane, left))
+        if len(left) == 1:  # in this thread: the user may have chosen a device for it
+            self._train_lane(left[0])
+        elif left:
+            with ThreadPoolExecutor(len(left)) as pool:
+                list(pool.map(self._train_lane, left))
         seconds = (time.perf_counter() - began) / len(tasks)
         return [each for lane in lanes for each in self._outcomes(lane, seconds)]
 

@@ -109,7 +109,7 @@ def test_a_linear_model_gets_the_strength_of_ridge(name):
 
 def test_a_linear_model_gets_the_strength_of_the_lasso():
     x, y = data("diabetes")
-    strengths = np.logspace(-2, 0, 3 if ON_TORCH else 5)
+    strengths = np.logspace(-2, 0, 3 if ON_TORCH else 9)
 
     def build(l1):
         sgd = keras.optimizers.SGD(0.35)
@@ -129,6 +129,8 @@ def test_a_linear_model_gets_the_strength_of_the_lasso():
     np.testing.assert_allclose(scores_in(search), expected, rtol=1e-4)
     chosen = search.lambda_min_, search.lambda_1se_
     assert chosen == choices(expected, strengths)
+    # The strength of a penalty in the optimizer is a number like any other.
+    assert len(search.report_.groups) == (len(strengths) if ON_TORCH else 1)
 
 
 # Two sets on each backend, for time. On PyTorch both engines are loops over `fit`.

@@ -8,7 +8,8 @@ import pytest
 import searches
 
 from keras_decay._backend import programs
-from keras_decay.search import _building, _engine
+from keras_decay.search import _building, _engine, _width
+from keras_decay.search._groups import groups_of
 from keras_decay.search._run import run
 
 vectorised = pytest.mark.skipif(
@@ -95,6 +96,23 @@ class ResourceExhaustedError(Exception):
 )
 def test_errors_that_tell_of_too_little_memory(error, is_one):
     assert _engine._is_out_of_memory(error) is is_one
+
+
+@vectorised
+def test_a_chunk_is_as_wide_as_cores_or_memory_allow(job_and_tasks, monkeypatch):
+    job, tasks = job_and_tasks
+    (group,) = groups_of(job, range(5), 0)
+    device, tasks = programs.current(), tasks * 9  # 90
+    assert _width.width_of(3, job, group, tasks) == 3
+    monkeypatch.setattr(device, "concurrency", lambda: 2)
+    monkeypatch.setattr(device, "free_memory", lambda: None)
+    assert _width.width_of("auto", job, group, tasks) == 2 * _width.LANE
+    # A weight of three numbers, a bias and few more of SGD's: hundreds of bytes.
+    each = _width.bytes_of_task(job, group)
+    assert 100 < each < 2000
+    for free, width in ((0, 1), (13 * each, 6), (10**9, 90)):
+        monkeypatch.setattr(device, "free_memory", lambda free=free: free)
+        assert _width.width_of("auto", job, group, tasks) == width
 
 
 @vectorised
