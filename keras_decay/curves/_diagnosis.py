@@ -103,7 +103,8 @@ def diagnose(rows_or_history):
     was recorded, else on `loss` and `val_loss`. It does not depend on the unit of the
     loss. A single curve cannot tell a poor model from a hard task: underfitting means
     that training has brought little, good fit that it was stopped in time.
-    How often the verdicts are right is told in docs/verdicts.md.
+    How often the verdicts are right is told in docs/verdicts.md: 93 in 100 with at
+    least 120 rows of validation, fewer with 50.
 
     Args:
         rows_or_history: A `LearningCurve`, a list of dicts with one dict per epoch, a

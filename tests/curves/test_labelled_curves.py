@@ -52,7 +52,7 @@ def test_no_part_shares_anything_with_another():
         part: (tuple(sets.split(", ")), tuple(map(int, seeds.split(", "))))
         for part, sets, seeds in rows
     }
-    assert len(told) == len(rows) == 7
+    assert len(told) == len(rows) == 8
     assert told.items() >= labelled_data.RECORDED.items()
     assert list(told)[-4:] == list(PARTS)
     for column in (0, 1):
@@ -67,17 +67,17 @@ def test_the_tables_in_the_documents_are_those_of_the_code():
 
 
 def test_good_fits_are_not_called_overfitting(counts):
-    """The goal is none. In two parts it is one, with 50 rows of validation."""
+    """None but for one in each of two parts, on tasks with 50 rows of validation."""
     for part, table in counts.items():
         wrong = table["good fit", "overfitting"] + table["improving", "overfitting"]
-        assert wrong <= (part in ("held out", "held out third")), part
+        assert wrong == (part in ("held out third", "held out fifth")), part
 
 
 def test_what_was_reached_on_the_part_held_out(counts):
-    """The goal is 90 %; what is reached is 89 of 100, and may not become less."""
+    """At least 90 %; what is reached is 95 of 102, and may not become less."""
     rights, total = verdicts_table.right(counts["held out"])
-    assert total == 100
-    assert rights >= 89
+    assert total == 102
+    assert rights >= 95 > 0.9 * total
 
 
 @pytest.mark.parametrize(
