@@ -39,11 +39,23 @@ __all__ = [
     "subtract",
     "svd",
     "touched_rows",
+    "wide",
 ]
 
 no_grad = contextlib.nullcontext
 eager = contextlib.nullcontext
 kept_randomness = contextlib.nullcontext
+
+
+@contextlib.contextmanager
+def wide():
+    """Numbers may have 64 bits meanwhile."""
+    before = jax.config.read("jax_enable_x64")
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
 
 
 def compiled(function):

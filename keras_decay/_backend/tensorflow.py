@@ -10,6 +10,7 @@ from keras_decay._backend import _jacobi
 
 no_grad = contextlib.nullcontext
 kept_randomness = contextlib.nullcontext
+wide = contextlib.nullcontext
 # Where variables can be read and set at once, also while a function is traced.
 eager = tf.init_scope
 

@@ -39,10 +39,12 @@ __all__ = [
     "subtract",
     "svd",
     "touched_rows",
+    "wide",
 ]
 
 no_grad = torch.no_grad
 eager = contextlib.nullcontext
+wide = contextlib.nullcontext
 
 # Compiling takes a fraction of a second per variable and saves some nanoseconds per
 # entry and step. From this mean size on it pays within about a thousand steps.

@@ -12,7 +12,7 @@ import sys
 
 import keras_decay
 from keras_decay import _backend
-from keras_decay.cli import _audit, _convert, _diabetes, _plot
+from keras_decay.cli import _audit, _convert, _diabetes, _experiment, _plot
 from keras_decay.cli._errors import Failure, UsageError
 from keras_decay.experiments._interruption import interruptible
 from keras_decay.experiments._output import OutputError
@@ -116,6 +116,7 @@ COMMANDS = {
         _diabetes.run,
         "a network overfits real data, and weight decay cures it",
     ),
+    **_experiment.commands(),
     "audit": (
         _audit.add_options,
         _audit.run,

@@ -1,12 +1,10 @@
 """`keras-decay diabetes`: the experiment, into a folder of results."""
 
 import argparse
-import contextlib
 
 from keras_decay.cli._errors import UsageError
-from keras_decay.cli._options import folder, whole_number
+from keras_decay.cli._options import add_output, results, whole_number
 from keras_decay.experiments import _arms
-from keras_decay.experiments._output import OutputError, publishing
 
 
 def arm_names(text):
@@ -55,16 +53,7 @@ def add_options(parser):
     parser.add_argument(
         "--device", choices=("auto", "cpu", "gpu"), default="auto", help="where to run"
     )
-    parser.add_argument(
-        "--out",
-        type=folder,
-        default="keras-decay-diabetes",
-        metavar="DIR",
-        help="the folder for figure, numbers and curves",
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="replace the results that are in DIR"
-    )
+    add_output(parser, "diabetes", "figure, numbers and curves")
 
 
 def run(options, check):
@@ -86,12 +75,7 @@ def run(options, check):
         )
     names = diabetes.file_names(arms, seeds, options.tune)
     terminal = Terminal()
-    with contextlib.ExitStack() as stack:
-        output = publishing(options.out, names, force=options.force)
-        try:
-            staging = stack.enter_context(output)
-        except OutputError as error:
-            raise UsageError(f"argument --out: {error}") from error
+    with results(options, names) as staging:
         tuning = None
         if options.tune:
             tuning = diabetes.tune(

@@ -1,8 +1,12 @@
-"""Types of options that several commands share, for argparse."""
+"""Options that several commands share, and their types for argparse."""
 
 import argparse
+import contextlib
 import math
 from pathlib import Path
+
+from keras_decay.cli._errors import UsageError
+from keras_decay.experiments._output import OutputError, publishing
 
 
 def whole_number(minimum, maximum=None):
@@ -41,3 +45,29 @@ def folder(text):
     if not text.strip():
         raise argparse.ArgumentTypeError(f"must name a folder. Received: {text!r}")
     return Path(text).expanduser()
+
+
+def add_output(parser, name, contents):
+    """Options of a command that leaves a folder of results."""
+    parser.add_argument(
+        "--out",
+        type=folder,
+        default=f"keras-decay-{name}",
+        metavar="DIR",
+        help=f"the folder for {contents}",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace the results that are in DIR"
+    )
+
+
+@contextlib.contextmanager
+def results(options, names):
+    """`publishing` into the folder of `add_output`; a bad one is a mistake of usage."""
+    with contextlib.ExitStack() as stack:
+        output = publishing(options.out, names, force=options.force)
+        try:
+            staging = stack.enter_context(output)
+        except OutputError as error:
+            raise UsageError(f"argument --out: {error}") from error
+        yield staging

@@ -2,3 +2,9 @@
 
 One file per experiment, with a `run` that returns a result and draws it.
 """
+
+# command: what it shows. The module has the same name, with underscores. Nothing is
+# imported here, so that the command line can list them at once.
+COMMANDS = {
+    "equivalence": "L2 is weight decay under plain SGD, and nowhere else",
+}

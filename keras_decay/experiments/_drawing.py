@@ -4,6 +4,10 @@ from typing import Any
 
 import numpy as np
 
+# Okabe and Ito's colours, told apart also by the colour-blind.
+ORANGE, AMBER, BLUE, GREEN = "#D55E00", "#E69F00", "#0072B2", "#009E73"
+PINK, SKY = "#CC79A7", "#56B4E9"
+
 INK, MUTED, GRID = "#222222", "#6b6b6b", "#e6e6e6"
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -93,3 +97,42 @@ def spread_out(values, distance):
         offsets = np.arange(len(cluster)) - (len(cluster) - 1) / 2
         placed[cluster] = np.mean(values[cluster]) + offsets * distance
     return placed
+
+
+def save_figures(figures, folder, *, salt):
+    """Writes figures as PNG and SVG.
+
+    Args:
+        figures: name: figure.
+        folder: A `Path`.
+        salt: A text on which the names within the SVG depend, and nothing else.
+    """
+    import matplotlib
+
+    # Text stays text in the SVG, to be searched and edited.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+        for name, figure in figures.items():
+            figure.savefig(folder / f"{name}.png", dpi=150)
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+
+
+def heading(figure, title, subtitle, findings, *, left=0.06):
+    """The headline above, and below what was computed with what.
+
+    Args:
+        figure: The matplotlib figure, with room above its axes for the two lines.
+        title: What the figure shows, in a line.
+        subtitle: On what data, in a line.
+        findings: The `Findings`.
+        left: Where the lines begin, in parts of the figure's width.
+    """
+    inches = figure.get_figheight()
+    figure.text(left, 1 - 0.42 / inches, title, fontsize=18, fontweight="bold")
+    figure.text(left, 1 - 0.70 / inches, subtitle, fontsize=11, color=MUTED)
+    versions = findings.versions
+    footer = (
+        f"keras-decay {versions['keras_decay']}, Keras {versions['keras']} on "
+        f"{findings.backend} {versions[findings.backend]}, {findings.device['name']}, "
+        f"seed {findings.arguments['seed']}"
+    )
+    figure.text(left, 0.14 / inches, footer, fontsize=8.5, color=MUTED)

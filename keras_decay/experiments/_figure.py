@@ -8,21 +8,26 @@ from matplotlib.figure import Figure
 
 from keras_decay.experiments import _report
 from keras_decay.experiments._drawing import (
+    AMBER,
+    BLUE,
+    GREEN,
     INK,
     MUTED,
+    ORANGE,
+    PINK,
+    SKY,
     STYLE,
     draw_band,
     label_ends,
 )
 
-# Okabe and Ito's colours, told apart also by the colour-blind.
 COLOURS = {
-    "none": "#D55E00",
-    "l2-article": "#E69F00",
-    "l2": "#0072B2",
-    "adamw": "#009E73",
-    "dropout": "#CC79A7",
-    "article": "#56B4E9",
+    "none": ORANGE,
+    "l2-article": AMBER,
+    "l2": BLUE,
+    "adamw": GREEN,
+    "dropout": PINK,
+    "article": SKY,
 }
 LEFT, RIGHT = 0.06, 0.925
 

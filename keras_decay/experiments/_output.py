@@ -2,10 +2,13 @@
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import tempfile
 from pathlib import Path
+
+import numpy as np
 
 RESULTS = "results.json"
 
@@ -100,3 +103,16 @@ def in_words(names):
     if len(names) == 1:
         return names[0]
     return f"{names[0]} and {len(names) - 1} more of the files of this run"
+
+
+def finite(value):
+    """`value` as JSON can hold it, with None for the numbers that it does not know."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (np.ndarray, np.generic)):
+        return finite(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

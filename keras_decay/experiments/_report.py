@@ -1,7 +1,6 @@
 """A result in numbers and words: the table, the sentences and the files."""
 
 import json
-import math
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_decay.curves import _rows
-from keras_decay.experiments._output import RESULTS
+from keras_decay.experiments._drawing import save_figures
+from keras_decay.experiments._output import RESULTS, finite
 from keras_decay.experiments._tuning import FILES
 
 
@@ -127,7 +127,7 @@ def names_of(result):
 def as_json(result):
     """Everything but the curves, as JSON can hold it."""
     part_names = ("train", "validation", "test")
-    return _finite(
+    return finite(
         {
             "experiment": "diabetes",
             "arguments": {
@@ -172,30 +172,13 @@ def _fit(fit, result):
     return {**fields, "gap": fit.gap, "curve": curve}
 
 
-def _finite(value):
-    """`value` with None for the numbers that JSON does not know."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
 def save(result, folder):
     """Writes every file of `result` into `folder`; returns the paths."""
-    import matplotlib
-
     folder = Path(folder)
     figures = {"diabetes": result.draw()}
     if result.tuning is not None:
         figures["diabetes-tuning"] = result.tuning.draw()
-    # Text stays text in the SVG, to be searched and edited.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "diabetes"}):
-        for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png", dpi=150)
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    save_figures(figures, folder, salt="diabetes")
     for fit in result.fits:
         _rows.rewrite(folder / curve_name(fit.arm, fit.seed, result.seeds), fit.rows)
     text = json.dumps(as_json(result), indent=2, ensure_ascii=False, allow_nan=False)

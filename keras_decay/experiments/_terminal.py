@@ -7,6 +7,7 @@ from rich.console import Console, Group
 from rich.table import Table
 
 from keras_decay._progress import progress_bar
+from keras_decay.experiments._findings import file_names
 
 
 class Terminal:
@@ -44,6 +45,37 @@ class Terminal:
             text = f"{at.arm}, seed {at.seed}: fit {at.fit} of {at.fits}"
             self.err.print(f"{text}, {at.epochs} epochs", soft_wrap=True)
 
+    @contextlib.contextmanager
+    def steps(self):
+        """A function to be called with what is at work, how much is done, of how much.
+
+        On a terminal it moves a bar; elsewhere it writes a line whenever something else
+        is at work.
+        """
+        if self.err.is_terminal:
+            with progress_bar(self.err, "loading") as bar:
+                yield lambda what, done, total: bar(what, done, total, "")
+            return
+        last = None
+
+        def line(what, done, total):
+            nonlocal last
+            if what != last:
+                self.err.print(what, soft_wrap=True)
+            last = what
+
+        yield line
+
+    def findings(self, found, folder):
+        """The tables, the sentences, and where the files are."""
+        for each in found.tables:
+            self.out.print(grid_of(each))
+        for sentence in found.sentences:
+            self.out.print(f"• {sentence}", soft_wrap=not self.out.is_terminal)
+        names = ", ".join(file_names(found.drawings))
+        text = f"\n{found.seconds:.0f} s on {found.device['name']}. In {folder}/:"
+        self.out.print(f"{text} {names}.", soft_wrap=True)
+
     def report(self, result, folder):
         """The table, one sentence per arm, and where the files are."""
         self.out.print(table(result))
@@ -54,6 +86,22 @@ class Terminal:
             names = f"diabetes-tuning.png, {names}"
         text = f"\n{result.seconds:.0f} s on {result.device['name']}. In {folder}/:"
         self.out.print(f"{text} {names}.", soft_wrap=True)
+
+
+def grid_of(each):
+    """A rich table of a `Table`, its title above and its note below."""
+    grid = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    for index, name in enumerate(each.columns):
+        texts = [row[index] for row in each.rows]
+        words = any(isinstance(text, str) for text in texts)
+        grid.add_column(name, justify="left" if words else "right")
+    for row in each.text():
+        grid.add_row(*row)
+    parts = [each.title] if each.title else []
+    parts.append(grid)
+    if each.note:
+        parts.append(each.note + "\n")
+    return Group(*parts)
 
 
 def table(result):

@@ -86,8 +86,14 @@ class _Before:
         take = backend.snapshot if accumulates else backend.read
         self.step = take(optimizer.iterations)
         rate = optimizer.learning_rate
-        is_variable = isinstance(rate, keras.Variable)
-        self._rate = backend.read(rate) if is_variable else ops.convert_to_tensor(rate)
+        if isinstance(rate, keras.Variable):
+            self._rate = backend.read(rate)
+        else:
+            self._rate = ops.convert_to_tensor(rate)
+            if keras.config.floatx() == "float64":
+                # A schedule is in float32 all the same on TensorFlow and JAX, and
+                # would be divided by the base rate in that.
+                self._rate = ops.cast(self._rate, "float64")
         self._base = base
         self._factors: dict[Decay, Any] = {}
         self._fractions: dict[tuple[Decay, str], Any] = {}
