@@ -96,6 +96,7 @@ class Step:
                 loss_of, list(state.trainable)
             )
             with self._scope(state) as scope:
+                gradients = _at_last(gradients, losses)
                 model.optimizer.apply(gradients, variables.trainable)
                 self._check(scope)
         return (
@@ -161,6 +162,22 @@ def _values(scope, variables, before):
         value = scope.get_current_value(variable)
         values.append(ops.cast(old if value is None else value, old.dtype))
     return values
+
+
+def _at_last(gradients, losses):
+    """The gradients, such that they depend on everything that reads the weights.
+
+    Else XLA, which writes the new weights over the old ones, does not know on a
+    processor that all is read by then, and copies all weights at every step.
+    """
+    seen = [ops.reshape(gradient, (-1,))[0] for gradient in gradients]
+    seen = [ops.cast(value, losses.dtype) for value in seen]
+    # By sorting, which XLA does once: a maximum is small enough to be fused into the
+    # loop of each weight, which then reads all the others again.
+    largest = ops.sort(ops.stack([*seen, *_unstacked(losses, losses.shape[0])]))[-1]
+    # Zero whatever it is, which the compiler cannot know of a product of floats.
+    zero = 0.0 * ops.cast(largest > 0, losses.dtype)
+    return [gradient + ops.cast(zero, gradient.dtype) for gradient in gradients]
 
 
 def _unstacked(numbers, count):
