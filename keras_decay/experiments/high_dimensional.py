@@ -164,7 +164,6 @@ def _first(data, strengths, seed, *, rate, epochs):
     found["ridge"] = np.array(
         [data.test_error(*_data.ridge(data, strength)) for strength in RIDGES]
     )
-    found["ridge_bias"] = float(_data.ridge(data, DECAY)[1])
     found["mean"] = data.test_error(np.zeros(_data.INPUTS), data.y.mean())
     for title, scale in STARTS.items():
         keras.utils.set_random_seed(seed)
@@ -257,8 +256,8 @@ def _sentences(numbers):
         f"From zero weights it is {tests[zero, '0']:.4f} without decay and "
         f"{tests[zero, decay]:.4f} with it: "
         + (f"decay takes {gain:.1%} off." if gain > 0 else "decay gains nothing."),
-        f"Ridge is given its bias, {first['ridge_bias']:.3f} on the first data set; SGD has "
-        f"brought it to {first[zero]['biases'][1]:.3f} of the true {_data.BIAS:g}.",
+        f"Ridge solves for the bias as well: SGD has brought it to "
+        f"{first[zero]['biases'][1]:.3f} of {_data.BIAS:g} by then.",
         "Twenty samples tell little of 200 weights: even ridge at the best λ has "
         f"{closed['ridge, best λ']:.4f}, where the mean of the targets has "
         f"{closed['mean']:.4f}, {abs(more):.0%} {'more' if more > 0 else 'less'}.",
