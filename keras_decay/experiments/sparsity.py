@@ -44,7 +44,7 @@ def run(*, seed=0, quick=False, progress=None):
 
     Args:
         seed: Of the split, the decoys, the outliers and the initial weights.
-        quick: Three strengths instead of 20, two draws of outliers instead of 8, 200
+        quick: Three strengths instead of 20, two draws of outliers instead of 8, 250
             steps instead of 4,000.
         progress: Called with (what, done, total) before each step.
 
@@ -57,9 +57,9 @@ def run(*, seed=0, quick=False, progress=None):
         TypeError, ValueError: If an argument is none of the above.
     """
     record = Recorder(NAME, seed, quick, progress)
-    count, draws, steps = (3, 2, 200) if quick else (20, 8, 4000)
+    count, draws, steps = (3, 2, 250) if quick else (20, 8, 4000)
     rows = _rows(seed)
-    strengths = _strengths(rows, count, 0.1 if quick else 0.01)
+    strengths = _strengths(rows, count, 0.2 if quick else 0.01)
     targets = _targets(rows, seed, draws)
     weights, biases = {}, {}
     with _double.precision():
@@ -311,7 +311,7 @@ def _table_of_outliers(numbers):
         rows=tuple(rows),
         title="What outliers do",
         note=f"{OUTLIERS:.0%} of the training targets moved by {SIZE:g} sd, mean of "
-        f"{draws}\ndraws, λ chosen anew each time on validation rows without; weights "
+        f"{draws} draws,\nλ chosen anew each time on validation rows without. weights "
         "move:\n‖w with − w without‖ / ‖w without‖",
     )
 
