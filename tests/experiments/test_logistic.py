@@ -8,8 +8,9 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from keras_decay.experiments import logistic
 
-# On PyTorch Keras multiplies matrices of float64 in float32.
-ROUNDING = 1e-5 if keras.backend.backend() == "torch" else 1e-10
+# Of Keras' float64: on PyTorch it multiplies matrices in float32, and on JAX the
+# gradient of its cross-entropy is measured to be up to 5e-10 off.
+ROUNDING = {"tensorflow": 1e-10, "jax": 1e-8, "torch": 1e-5}[keras.backend.backend()]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,8 @@ def test_losses_and_accuracies_are_scikit_learns(numbers, rows):
 def test_without_a_penalty_the_weights_go_on_growing(numbers, rows):
     assert numbers["separable"]
     # Next to no penalty tells all rows rightly: so would twice the weights, and better.
-    assert oracle(rows, 1e-8).score(rows.x, rows.y) == 1
+    plain = LogisticRegression(C=1e6, solver="newton-cholesky").fit(rows.x, rows.y)
+    assert plain.score(rows.x, rows.y) == 1
     norms = np.linalg.norm(numbers["weights"], axis=1)
     assert norms[0] > 2 * norms[1]
     assert np.all(np.diff(numbers["train_curves"][0]) < 0)
