@@ -89,11 +89,9 @@ def _draw_losses(axes, numbers):
 def _draw_way(axes, numbers):
     epochs = numbers["test_curves"].shape[1]
     steps = numbers["per_epoch"] * np.arange(1, epochs + 1)
-    best = int(np.argmin(numbers["test"]["loss"]))
-    shown = [(0, "no penalty", ORANGE)]
-    if best:
-        name = f"λ = {numbers['strengths'][best]:.3g}"
-        shown.append((best, f"{name}, best on test rows", BLUE))
+    best = 1 + int(np.argmin(numbers["test"]["loss"][1:]))
+    name = f"λ = {numbers['strengths'][best]:.3g}, best on test rows"
+    shown = ((0, "no penalty", ORANGE), (best, name, BLUE))
     axes.set_xscale("log")
     axes.set_yscale("log")
     for index, label, colour in shown:

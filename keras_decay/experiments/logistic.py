@@ -222,7 +222,7 @@ def _table(numbers):
 
 def _sentences(numbers):
     strengths, test = numbers["strengths"], numbers["test"]["loss"]
-    best = int(np.argmin(test))
+    best = 1 + int(np.argmin(test[1:]))
     norm = np.linalg.norm(numbers["weights"][0, :-1])
     count = numbers["samples"]
     sentences = [
