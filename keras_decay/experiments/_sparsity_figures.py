@@ -49,11 +49,11 @@ def draw_weights(found, arms):
                 axes.plot([], [], "-o", color=BLUE, ms=4, label="diabetes column")
                 axes.plot([], [], "-o", color=ORANGE, ms=4, label="the same, shuffled")
                 axes.legend(loc="lower right", bbox_to_anchor=(1, 0.13), framealpha=0.9)
-        zeros = {
+        counts = {
             arm: int(np.sum(numbers["weights"]["squared"][arm][:, :, 0] == 0))
             for arm in arms
         }
-        claim = zeros["prox"] > 0 and zeros["l1"] == zeros["l2"] == 0
+        claim = counts["prox"] > 0 and counts["l1"] == counts["l2"] == 0
         heading(
             figure,
             "Only the proximal step sets weights to zero"

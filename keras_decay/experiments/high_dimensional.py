@@ -160,7 +160,7 @@ def _first(data, strengths, seed, *, rate, epochs):
         (params["start"], params["half_l2"]): of_one[0]
         for params, of_one in zip(result.params, result.weights, strict=True)
     }
-    found = {"strengths": np.array(strengths), "half_l2_of_ridge": RIDGES}
+    found: dict = {"strengths": np.array(strengths), "half_l2_of_ridge": RIDGES}
     found["ridge"] = np.array(
         [data.test_error(*_data.ridge(data, strength)) for strength in RIDGES]
     )
