@@ -7,4 +7,7 @@ One file per experiment, with a `run` that returns a result and draws it.
 # imported here, so that the command line can list them at once.
 COMMANDS = {
     "equivalence": "L2 is weight decay under plain SGD, and nowhere else",
+    "sparsity": "L1 selects features by a proximal step, not in the loss",
+    "high-dimensional": "what decay removes where there are more inputs than samples",
+    "logistic": "logistic regression with λ/(2m) Σw² is scikit-learn's",
 }
