@@ -7,4 +7,5 @@ One file per experiment, with a `run` that returns a result and draws it.
 # imported here, so that the command line can list them at once.
 COMMANDS = {
     "equivalence": "L2 is weight decay under plain SGD, and nowhere else",
+    "constraint": "a norm held within a ball, and the penalty that does the same",
 }
