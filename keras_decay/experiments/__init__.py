@@ -8,4 +8,5 @@ One file per experiment, with a `run` that returns a result and draws it.
 COMMANDS = {
     "equivalence": "L2 is weight decay under plain SGD, and nowhere else",
     "constraint": "a norm held within a ball, and the penalty that does the same",
+    "prior": "MAP estimates under Gaussian and Laplace priors are L2 and L1",
 }

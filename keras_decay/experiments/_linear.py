@@ -46,12 +46,12 @@ class Heads:
     """Linear layers without bias on the same rows, each for itself, trained at once.
 
     Args:
-        x: Inputs, (rows, inputs), or (rows, outputs, inputs) if each output has its own.
+        x: Inputs, (rows, inputs), or (rows, outputs, inputs): each output its own.
         y: Targets, (rows, outputs); each output has its own mean squared error.
         heads: A pair for each layer: the `kernel_constraint` or None, and the penalty,
             which the optimizer applies by its proximal step, or None.
         rate: The learning rate of plain SGD.
-        seed: Of the initial weights.
+        seed: Of the initial weights, which are the same in every layer.
     """
 
     def __init__(self, x, y, heads, rate, *, seed):
@@ -70,7 +70,7 @@ class Heads:
                 y.shape[1],
                 kernel_constraint=constraint,
                 kernel_initializer=keras.initializers.RandomNormal(
-                    stddev=0.1, seed=seed + number
+                    stddev=0.1, seed=seed
                 ),
                 name=f"head_{number:03d}",
             )

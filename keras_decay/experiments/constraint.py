@@ -114,7 +114,7 @@ def _both_forms(inputs, shares, seed, tell):
             for (norm, _), strength in zip(balls, strengths, strict=True)
         ],
         # From other initial weights than the hard form: they do not matter.
-        seed + len(balls),
+        seed + 1,
     )
     alphas = {"l2": "ridge_alpha", "l1": "lasso_alpha"}
     return {
