@@ -23,15 +23,16 @@ def test_a_notebook_runs(path):
     )
     client.execute()
     text, pictures = outputs(notebook)
-    assert "overfitting since epoch" in text
-    assert len(pictures) >= 3
+    assert text and pictures
+    if path.stem == "01_diabetes_overfitting":
+        assert "overfitting since epoch" in text
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_carries_its_outputs(path):
     notebook = nbformat.read(path, as_version=4)
     text, pictures = outputs(notebook)
-    assert text and len(pictures) >= 3
+    assert text and pictures
     assert "Traceback" not in text
     assert str(Path.home()) not in text and str(FOLDER.parent) not in text
     assert all(cell.get("execution_count") for cell in code_cells(notebook))
