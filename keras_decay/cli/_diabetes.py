@@ -49,9 +49,10 @@ def add_options(parser):
     length.add_argument(
         "--epochs",
         type=whole_number(1),
-        default=_arms.EPOCHS,
+        # Not 100: argparse would take --epochs 100 for not given, and let it pass.
+        default=argparse.SUPPRESS,
         metavar="N",
-        help="per fit",
+        help=f"per fit (default: {_arms.EPOCHS})",
     )
     length.add_argument(
         "--quick",
@@ -85,7 +86,8 @@ def run(options, check):
         raise UsageError(f"argument --device: {error}") from error
     usual = _arms.QUICK_ARMS if options.quick else _arms.DEFAULT_ARMS
     arms = diabetes.check_arms(getattr(options, "arms", usual))
-    epochs = _arms.QUICK_EPOCHS if options.quick else options.epochs
+    usual_epochs = _arms.QUICK_EPOCHS if options.quick else _arms.EPOCHS
+    epochs = getattr(options, "epochs", usual_epochs)
     tuned = diabetes.tuned_arm(arms)
     if options.tune and tuned is None:
         raise UsageError(

@@ -34,6 +34,8 @@ COLOURS = {
     "tuned": "#44AA99",
 }
 LEFT, RIGHT = 0.06, 0.925
+# With more arms than this the panel of all of them shows means over so many epochs.
+FEW, EPOCHS = 6, 9
 
 
 def draw(result):
@@ -174,6 +176,7 @@ def mark_best(axes, epoch, last, validation, colour):
 
 def draw_validation(axes, result, top):
     """Validation loss of every arm, and what the linear model reaches."""
+    many = len(result.arms) > FEW
     axes.set_xlim(-0.5, max(result.epochs - 1, 1))
     ridge = np.mean([b.validation_loss for b in result.baselines if b.alpha])
     labels = [("RidgeCV", ridge, INK)]
@@ -181,6 +184,8 @@ def draw_validation(axes, result, top):
     for arm in result.arms:
         colour = COLOURS.get(arm.name, INK)
         values = curves(result, arm, "val_data_loss")
+        if many:
+            values = smoothed(values.mean(axis=0))[None]
         draw_band(axes, values, colour, width=1.6)
         labels.append((arm.name, values[:, -1].mean(), colour))
         lowest = np.nanmin(np.append(values.mean(axis=0), lowest))
@@ -188,9 +193,16 @@ def draw_validation(axes, result, top):
     axes.set_ylim(max(0.0, lowest - 0.12), top)
     label_ends(axes, labels)
     axes.set_xlabel("epoch")
-    axes.set_ylabel("mean squared error")
+    axes.set_ylabel(f"mean squared error{f', mean of {EPOCHS} epochs' * many}")
     title = "Validation error of every arm, and of a linear model"
     axes.set_title(title, fontsize=11.5, fontweight="bold", pad=10)
+
+
+def smoothed(curve):
+    """Its means over `EPOCHS` epochs about each, fewer at the ends."""
+    reach = EPOCHS // 2
+    parts = (curve[max(0, k - reach) : k + reach + 1] for k in range(len(curve)))
+    return np.array([part.mean() for part in parts])
 
 
 def draw_ends(axes, result):
@@ -212,6 +224,7 @@ def draw_ends(axes, result):
         )
     names = {"none": "no penalty", "ridge-cv": "RidgeCV"}
     labels = [names.get(row.name, row.title).replace(" + ", "\n+ ") for row in table]
+    labels = [label.replace("tuned L2, ", "tuned L2,\n") for label in labels]
     axes.set_yticks(range(len(table)), labels, color=INK)
     axes.set_ylim(-0.6, len(table) - 0.4)
     highest = max(max(row.train_loss.mean, row.validation_loss.mean) for row in table)

@@ -37,7 +37,8 @@ class Tuning:
 
     def arm(self, name="l2"):
         """The arm of this name, `l2` or `tuned`, with the strength that was found."""
-        title = f"L2, λ = {self.strength:g}{', tuned' if name == 'tuned' else ''}"
+        kind = "tuned L2" if name == "tuned" else "L2"
+        title = f"{kind}, λ = {self.strength:g}"
         return dataclasses.replace(ARMS[name], title=title, l2=self.strength)
 
     def sentence(self):
