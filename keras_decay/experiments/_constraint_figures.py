@@ -1,5 +1,7 @@
 """The figures of the experiment `constraint`."""
 
+from typing import Any
+
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
@@ -23,8 +25,14 @@ LEFT = 0.075
 COLOURS = {"l2": BLUE, "l1": ORANGE}
 TITLES = {"l2": "Σw² ≤ θ, and loss + λ Σw²", "l1": "Σ|w| ≤ θ, and loss + λ Σ|w|"}
 SEVERAL = (ORANGE, AMBER, BLUE, GREEN, PINK, SKY, MUTED)
-RING = {"ls": "none", "marker": "o", "mfc": "none", "mew": 1.8, "ms": 11}
-DOT = {"ls": "none", "marker": "o", "mew": 0, "ms": 5.5}
+RING: dict[str, Any] = {
+    "ls": "none",
+    "marker": "o",
+    "mfc": "none",
+    "mew": 1.8,
+    "ms": 11,
+}
+DOT: dict[str, Any] = {"ls": "none", "marker": "o", "mew": 0, "ms": 5.5}
 
 
 def _title(found):

@@ -244,7 +244,8 @@ def _alone(seed, chosen):
         heads = [(None, prior(f, scales[f], noise, PATIENTS)) for f in FAMILIES]
         # A single curvature: the first step arrives.
         rate = _linear.best_rate(x)
-        ends = _linear.Heads(*_linear.condensed(x, y), heads, rate, seed=seed).train(20)
+        rows, targets = _linear.condensed(x, y)
+        ends = _linear.Heads(rows, targets, heads, rate, seed=seed).train(20)
         grid = np.linspace(-0.5, 1.1, 3201)
         likelihood = -PATIENTS * ((y - x * grid) ** 2).mean(axis=0) / (2 * noise)
         priors = {
