@@ -13,7 +13,7 @@ import pytest
 
 import keras_decay
 from keras_decay import cli
-from keras_decay.experiments import _output
+from keras_decay.experiments import _arms, _output
 
 ROOT = Path(keras_decay.__file__).resolve().parent.parent
 SEARCHED = [str(ROOT)]
@@ -106,6 +106,9 @@ def error_of(arguments, capsys):
         (["--epochs", "1e3"], ["--epochs", "'1e3'", "whole number"]),
         (["--device", "tpu"], ["--device", "'tpu'", "cpu"]),
         (["--tune", "--arms", "none"], ["--tune", "l2", "--arms"]),
+        (["--arms", "all,none"], ["--arms", "'all'", "early-stop"]),
+        (["--quick", "--epochs", "50"], ["--epochs", "not allowed", "--quick"]),
+        (["--epochs", "100", "--quick"], ["--quick", "not allowed", "--epochs"]),
         (["--out", ""], ["--out", "''", "folder"]),
         (["--epoch", "3"], ["--epoch"]),
         (["surplus"], ["surplus"]),
@@ -187,6 +190,37 @@ def test_results_agree_with_curves_and_table(finished):
         ]
         assert f"{fit['gap']:.3f}" in line
         assert f"{fit['test_loss']:.3f}" in line
+
+
+def test_smaller_scale_and_all_arms(tmp_path, monkeypatch, capsys):
+    """What `--quick`, `--arms all` and `--tune` ask for; nothing is trained."""
+    asked = []
+
+    def tune(**how):
+        asked.append(("tune", how["epochs"]))
+
+    def run(arms, **how):
+        asked.append((arms, how["seeds"], how["epochs"]))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("keras_decay.experiments.diabetes.tune", tune)
+    monkeypatch.setattr("keras_decay.experiments.diabetes.run", run)
+    monkeypatch.chdir(tmp_path)
+    every = list(_arms.ARMS)
+    some = ["none", "l2-article", "l2", "adamw"]
+    for options, expected in (
+        ("", [(some, 1, 100)]),
+        ("--quick", [(["none", "l2"], 1, 20)]),
+        ("--quick --arms dropout --seeds 2", [(["dropout"], 2, 20)]),
+        ("--quick --tune", [("tune", 20), (["none", "l2"], 1, 20)]),
+        ("--arms all --seeds 3", [("tune", 100), (every, 3, 100)]),
+        ("--arms tuned --epochs 7", [("tune", 7), (["tuned"], 1, 7)]),
+    ):
+        assert cli.main(["diabetes", *options.split()]) == 1
+        assert asked == expected
+        asked.clear()
+    capsys.readouterr()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_second_run_is_refused(finished, capsys, monkeypatch):

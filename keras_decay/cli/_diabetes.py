@@ -8,13 +8,15 @@ from keras_decay.experiments import _arms
 
 
 def arm_names(text):
-    """A type for argparse: names of arms, separated by commas."""
+    """A type for argparse: names of arms, separated by commas, or "all"."""
+    if text.strip() == "all":
+        return list(_arms.ARMS)
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if name not in _arms.ARMS:
             raise argparse.ArgumentTypeError(
-                f"must be names out of {', '.join(_arms.ARMS)}, separated by commas. "
-                f"Received: {name!r}"
+                f"must be all, or names out of {', '.join(_arms.ARMS)}, separated by "
+                f"commas. Received: {name!r}"
             )
         if names.count(name) > 1:
             raise argparse.ArgumentTypeError(
@@ -27,9 +29,11 @@ def add_options(parser):
     parser.add_argument(
         "--arms",
         type=arm_names,
-        default=",".join(_arms.DEFAULT_ARMS),
+        default=argparse.SUPPRESS,
         metavar="A,B,…",
-        help=f"what to compare, out of {', '.join(_arms.ARMS)}",
+        help=f"what to compare, out of {', '.join(_arms.ARMS)}; or all of them "
+        f"(default: {','.join(_arms.DEFAULT_ARMS)}; with --quick "
+        f"{','.join(_arms.QUICK_ARMS)})",
     )
     parser.add_argument(
         "--seeds",
@@ -41,14 +45,26 @@ def add_options(parser):
     parser.add_argument(
         "--seed", type=whole_number(0), default=0, metavar="S", help="the first seed"
     )
-    parser.add_argument(
-        "--epochs", type=whole_number(1), default=100, metavar="N", help="per fit"
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--epochs",
+        type=whole_number(1),
+        # Not 100: argparse would take --epochs 100 for not given, and let it pass.
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help=f"per fit (default: {_arms.EPOCHS})",
+    )
+    length.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"the same on a smaller scale, in seconds: {_arms.QUICK_EPOCHS} epochs",
     )
     parser.add_argument(
         "--tune",
         action="store_true",
         help="choose λ of the arm l2 by cross-validation on the training rows of the "
-        "first seed, and draw the validation curve",
+        "first seed, and draw the validation curve; the arm tuned, where it is among "
+        "the arms, is chosen so in any case, and l2 keeps its λ beside it",
     )
     parser.add_argument(
         "--device", choices=("auto", "cpu", "gpu"), default="auto", help="where to run"
@@ -68,19 +84,24 @@ def run(options, check):
         diabetes.check_device(options.device)
     except ValueError as error:
         raise UsageError(f"argument --device: {error}") from error
-    arms = diabetes.check_arms(options.arms)
-    if options.tune and "l2" not in options.arms:
+    usual = _arms.QUICK_ARMS if options.quick else _arms.DEFAULT_ARMS
+    arms = diabetes.check_arms(getattr(options, "arms", usual))
+    usual_epochs = _arms.QUICK_EPOCHS if options.quick else _arms.EPOCHS
+    epochs = getattr(options, "epochs", usual_epochs)
+    tuned = diabetes.tuned_arm(arms)
+    if options.tune and tuned is None:
         raise UsageError(
             "argument --tune: it chooses λ of the arm l2: add it to --arms"
         )
-    names = diabetes.file_names(arms, seeds, options.tune)
+    tunes = options.tune or tuned == "tuned"
+    names = diabetes.file_names(arms, seeds, tunes)
     terminal = Terminal()
     with results(options, names) as staging:
         tuning = None
-        if options.tune:
+        if tunes:
             tuning = diabetes.tune(
                 seed=options.seed,
-                epochs=options.epochs,
+                epochs=epochs,
                 device=options.device,
                 verbose=True,
             )
@@ -92,10 +113,10 @@ def run(options, check):
                 show(at)
 
             result = diabetes.run(
-                options.arms,
+                [arm.name for arm in arms],
                 seeds=options.seeds,
                 seed=options.seed,
-                epochs=options.epochs,
+                epochs=epochs,
                 device=options.device,
                 tuning=tuning,
                 progress=progress,

@@ -10,4 +10,6 @@ COMMANDS = {
     "sparsity": "L1 selects features by a proximal step, not in the loss",
     "high-dimensional": "what decay removes where there are more inputs than samples",
     "logistic": "logistic regression with λ/(2m) Σw² is scikit-learn's",
+    "constraint": "a norm held within a ball, and the penalty that does the same",
+    "prior": "MAP estimates under Gaussian and Laplace priors are L2 and L1",
 }

@@ -19,16 +19,21 @@ class Arm:
         name: What it is called on the command line and in files.
         title: What it is called in the figure.
         l2: λ of `L2` on every kernel, in Keras' convention (loss + λ Σw²).
+        l1: λ of `L1` on every kernel, likewise (loss + λ Σ|w|).
         weight_decay: λ of the decoupled AdamW (w ← w − ηλw each step, η = 1e-3).
         dropout: The share of units dropped after every hidden layer.
+        patience: Training stops after so many epochs without a lower validation loss,
+            and the weights of the lowest are restored; None for all epochs.
         remark: A sentence that the result must not be read without.
     """
 
     name: str
     title: str
     l2: float = 0.0
+    l1: float = 0.0
     weight_decay: float = 0.0
     dropout: float = 0.0
+    patience: int | None = None
     remark: str = ""
 
     def build(self, inputs):
@@ -36,14 +41,19 @@ class Arm:
         import keras
 
         from keras_decay.optimizers import AdamW
-        from keras_decay.regularizers import L2
+        from keras_decay.regularizers import L1, L2
+
+        def penalty():
+            if self.l2:
+                return L2(self.l2)
+            return L1(self.l1) if self.l1 else None
 
         # All kernels are made before any dropout layer: both draw their seeds from
         # Python's generator, and arms of one seed are to start from equal weights.
         dense = [
             keras.layers.Dense(units, activation, kernel_regularizer=regularizer)
             for units, activation, regularizer in (
-                (units, activation, L2(self.l2) if self.l2 else None)
+                (units, activation, penalty())
                 for units, activation in [(UNITS, "relu")] * LAYERS + [(1, None)]
             )
         ]
@@ -83,7 +93,24 @@ ARMS = {
             remark="The article's script ran L2 1e-5 together with dropout 0.3: "
             "its improvement is the dropout's, see the arms l2-article and dropout.",
         ),
+        Arm("l1", "L1, λ = 1e-3", l1=1e-3),
+        Arm("l2-dropout", "L2 0.01 + dropout 0.3", l2=1e-2, dropout=0.3),
+        Arm(
+            "early-stop",
+            "early stopping",
+            patience=20,
+            remark="Its validation error is the one it was chosen by, and so looks "
+            "better than it is; the test error does not.",
+        ),
+        Arm(
+            "tuned",
+            "L2, λ tuned",
+            l2=1e-2,
+            remark="λ is the choice of a search on training rows alone.",
+        ),
     )
 }
 
 DEFAULT_ARMS = ("none", "l2-article", "l2", "adamw")
+QUICK_ARMS = ("none", "l2")
+EPOCHS, QUICK_EPOCHS = 100, 20

@@ -28,21 +28,36 @@ COLOURS = {
     "adamw": GREEN,
     "dropout": PINK,
     "article": SKY,
+    "l1": "#882255",
+    "l2-dropout": "#332288",
+    "early-stop": "#999933",
+    "tuned": "#44AA99",
 }
 LEFT, RIGHT = 0.06, 0.925
+# With more arms than this the panel of all of them shows means over so many epochs.
+FEW, EPOCHS = 6, 9
 
 
 def draw(result):
     """The figure of a `DiabetesResult`, as a new `matplotlib.figure.Figure`."""
     top = ceiling(result)
     pair = contrast(result.arms)
+    # With many arms the lower panels are higher, by `more` inches.
+    more = max(0.0, 0.34 * (len(result.arms) + 1) - 2.39)
+    height = 9.2 + more
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(12, 9.2))
+        figure = Figure(figsize=(12, height))
+        edges = {"left": LEFT, "right": RIGHT}
         above = figure.add_gridspec(
-            1, len(pair), left=LEFT, right=RIGHT, top=0.815, bottom=0.47, wspace=0.27
+            1,
+            len(pair),
+            top=1 - 1.7 / height,
+            bottom=1 - 4.88 / height,
+            wspace=0.27,
+            **edges,
         )
         below = figure.add_gridspec(
-            1, 2, left=LEFT, right=RIGHT, top=0.355, bottom=0.095, wspace=0.5
+            1, 2, top=1 - 5.93 / height, bottom=0.87 / height, wspace=0.5, **edges
         )
         for index, arm in enumerate(pair):
             draw_arm(figure.add_subplot(above[index]), result, arm, top)
@@ -61,10 +76,15 @@ def contrast(arms):
 
 
 def curves(result, arm, column):
-    """The `column` of an arm's learning curves, of shape (seeds, epochs)."""
+    """The `column` of an arm's learning curves, of shape (seeds, epochs).
+
+    After an early stop the loss is that of the weights which were restored.
+    """
+    kept = {"data_loss": "train_loss", "val_data_loss": "validation_loss"}
     return np.array(
         [
             [np.nan if row[column] is None else row[column] for row in fit.rows]
+            + [getattr(fit, kept[column])] * (result.epochs - len(fit.rows))
             for fit in _report.fits_of(result, arm)
         ],
         dtype=float,
@@ -156,6 +176,7 @@ def mark_best(axes, epoch, last, validation, colour):
 
 def draw_validation(axes, result, top):
     """Validation loss of every arm, and what the linear model reaches."""
+    many = len(result.arms) > FEW
     axes.set_xlim(-0.5, max(result.epochs - 1, 1))
     ridge = np.mean([b.validation_loss for b in result.baselines if b.alpha])
     labels = [("RidgeCV", ridge, INK)]
@@ -163,6 +184,8 @@ def draw_validation(axes, result, top):
     for arm in result.arms:
         colour = COLOURS.get(arm.name, INK)
         values = curves(result, arm, "val_data_loss")
+        if many:
+            values = smoothed(values.mean(axis=0))[None]
         draw_band(axes, values, colour, width=1.6)
         labels.append((arm.name, values[:, -1].mean(), colour))
         lowest = np.nanmin(np.append(values.mean(axis=0), lowest))
@@ -170,9 +193,16 @@ def draw_validation(axes, result, top):
     axes.set_ylim(max(0.0, lowest - 0.12), top)
     label_ends(axes, labels)
     axes.set_xlabel("epoch")
-    axes.set_ylabel("mean squared error")
+    axes.set_ylabel(f"mean squared error{f', mean of {EPOCHS} epochs' * many}")
     title = "Validation error of every arm, and of a linear model"
     axes.set_title(title, fontsize=11.5, fontweight="bold", pad=10)
+
+
+def smoothed(curve):
+    """Its means over `EPOCHS` epochs about each, fewer at the ends."""
+    reach = EPOCHS // 2
+    parts = (curve[max(0, k - reach) : k + reach + 1] for k in range(len(curve)))
+    return np.array([part.mean() for part in parts])
 
 
 def draw_ends(axes, result):
@@ -194,6 +224,7 @@ def draw_ends(axes, result):
         )
     names = {"none": "no penalty", "ridge-cv": "RidgeCV"}
     labels = [names.get(row.name, row.title).replace(" + ", "\n+ ") for row in table]
+    labels = [label.replace("tuned L2, ", "tuned L2,\n") for label in labels]
     axes.set_yticks(range(len(table)), labels, color=INK)
     axes.set_ylim(-0.6, len(table) - 0.4)
     highest = max(max(row.train_loss.mean, row.validation_loss.mean) for row in table)
@@ -202,7 +233,7 @@ def draw_ends(axes, result):
     axes.set_xlim(0, room * highest if np.isfinite(highest) else None)
     axes.grid(False, axis="y")
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("mean squared error after the last epoch, dropout off")
+    axes.set_xlabel("mean squared error after training, dropout off")
     title = "From training (open) to validation (filled)"
     axes.set_title(title, fontsize=11.5, fontweight="bold", pad=10)
 
@@ -211,13 +242,14 @@ def write_heading(figure, result):
     """The headline above, and below what was computed with what."""
     split = result.splits[0]
     title = "Overfitting on the diabetes data, and what weight decay does about it"
-    figure.text(LEFT, 0.955, title, fontsize=18, fontweight="bold")
+    height = figure.get_figheight()
+    figure.text(LEFT, 1 - 0.414 / height, title, fontsize=18, fontweight="bold")
     subtitle = (
         f"A network of 6 × 128 units, {len(split.train.y)} patients to train on, "
         f"{len(split.validation.y)} to validate. Targets are standardised: predicting "
         "their mean has an error of about 1."
     )
-    figure.text(LEFT, 0.926, subtitle, fontsize=11, color=MUTED)
+    figure.text(LEFT, 1 - 0.681 / height, subtitle, fontsize=11, color=MUTED)
     seeds, versions = result.seeds, result.versions
     seed = f"seed {seeds[0]}"
     if len(seeds) > 1:
@@ -226,4 +258,4 @@ def write_heading(figure, result):
         f"keras-decay {versions['keras_decay']}, Keras {versions['keras']} on "
         f"{result.backend} {versions[result.backend]}, {result.device['name']}, {seed}"
     )
-    figure.text(LEFT, 0.022, footer, fontsize=8.5, color=MUTED)
+    figure.text(LEFT, 0.2 / height, footer, fontsize=8.5, color=MUTED)

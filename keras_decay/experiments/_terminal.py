@@ -119,7 +119,7 @@ def table(result):
         numbers = (error.text(digits) for error in errors)
         grid.add_row(row.name, best, *numbers, row.verdict or "-")
     note = (
-        "error: mean squared error on the data after the last epoch, where the target\n"
-        "has a variance of 1 in training; gap: validation − training error"
+        "error: mean squared error on the data after training, where the target has a\n"
+        "variance of 1 in training; gap: validation − training error"
     )
     return Group(grid, note + ("; mean ± sd over seeds\n" if several else "\n"))

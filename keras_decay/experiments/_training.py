@@ -13,7 +13,7 @@ class Fit:
     """One arm trained with one seed.
 
     The losses are mean squared errors on the data alone, in units of the training
-    targets' variance, evaluated after the last epoch with dropout off. The verdict and
+    targets' variance, evaluated after training with dropout off. The verdict and
     its epochs, counted from 0, are those of `keras_decay.diagnose` on `rows`.
     """
 
@@ -64,6 +64,13 @@ def train(arm, split, *, seed, epochs, batch_size, on_epoch=None):
         callbacks.append(
             keras.callbacks.LambdaCallback(
                 on_epoch_end=lambda epoch, logs: on_epoch(epoch + 1)
+            )
+        )
+    if arm.patience is not None:
+        # No penalty is in this arm's loss, so that val_loss is that of the data.
+        callbacks.append(
+            keras.callbacks.EarlyStopping(
+                "val_loss", patience=arm.patience, restore_best_weights=True
             )
         )
     model.fit(

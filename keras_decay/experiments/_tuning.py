@@ -35,10 +35,11 @@ class Tuning:
         """How long the search took."""
         return self.search.search_time_
 
-    def arm(self):
-        """The arm `l2`, with the strength that was found."""
-        title = f"L2, λ = {self.strength:g}"
-        return dataclasses.replace(ARMS["l2"], title=title, l2=self.strength)
+    def arm(self, name="l2"):
+        """The arm of this name, `l2` or `tuned`, with the strength that was found."""
+        kind = "tuned L2" if name == "tuned" else "L2"
+        title = f"{kind}, λ = {self.strength:g}"
+        return dataclasses.replace(ARMS[name], title=title, l2=self.strength)
 
     def sentence(self):
         """What was chosen, and from what."""

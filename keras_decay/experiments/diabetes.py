@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 from keras_decay import _validation
 from keras_decay.experiments import _data, _device, _report, _tuning
-from keras_decay.experiments._arms import ARMS, DEFAULT_ARMS
+from keras_decay.experiments._arms import ARMS, DEFAULT_ARMS, EPOCHS
 from keras_decay.experiments._training import Fit, train
 
 BATCH_SIZE = 64
-EPOCHS = 100
 LARGEST_SEED = 2**32 - 1
 
 
@@ -36,7 +35,8 @@ class DiabetesResult:
 
     `fits` holds one `Fit` per arm and seed, `baselines` one `Baseline` per method and
     seed, both in the order of `arms` and `seeds`; `splits` one `Split` per seed.
-    `tuning` is what chose the strength of the arm `l2`, None if it has its own.
+    `tuning` is what chose the strength of the arm `tuned` or else `l2`, None if neither
+    was tuned.
     """
 
     arms: tuple
@@ -97,7 +97,8 @@ def run(
         seed: The first of them, a whole number of at least 0.
         epochs: Epochs per fit, a whole number of at least 1.
         device: "auto", "cpu" or "gpu".
-        tuning: What `tune` has found, for the arm `l2`; or None.
+        tuning: What `tune` has found, for the arm `tuned` if there is one, else for
+            `l2`; or None, and `tune` is called where there is an arm `tuned`.
         progress: Called with a `Progress` when a fit starts (epoch 0) and after every
             epoch.
 
@@ -118,11 +119,14 @@ def run(
     ```
     """
     arms = check_arms(arms)
-    if tuning is not None:
-        arms = tuple(tuning.arm() if arm.name == "l2" else arm for arm in arms)
     seeds = check_seeds(seed, seeds)
     epochs = _validation.integer("epochs", epochs, minimum=1)
     found = check_device(device)
+    tuned = tuned_arm(arms)
+    if tuning is None and tuned == "tuned":
+        tuning = tune(seed=seed, epochs=epochs, device=device)
+    if tuning is not None:
+        arms = tuple(tuning.arm(tuned) if a.name == tuned else a for a in arms)
 
     start = time.perf_counter()
     splits = {seed: _data.load(seed) for seed in seeds}
@@ -166,8 +170,14 @@ def run(
     )
 
 
+def tuned_arm(arms):
+    """The name of the arm whose strength a tuning is for, or None."""
+    names = [arm.name for arm in arms]
+    return next((name for name in ("tuned", "l2") if name in names), None)
+
+
 def tune(*, seed=0, epochs=EPOCHS, device="auto", verbose=False):
-    """Chooses λ of the arm `l2` by cross-validation on the training rows of a seed.
+    """Chooses λ of L2 by cross-validation on the training rows of a seed.
 
     Validation and test rows have no say. Ten strengths are trained on five folds, all
     at once where the backend can.

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import RidgeCV
 
 import keras_decay as kd
-from keras_decay.experiments import _data, _drawing, _tuning, diabetes
+from keras_decay.experiments import _data, _drawing, _figure, _tuning, diabetes
 from keras_decay.experiments._arms import ARMS
 from keras_decay.search import _cv
 
@@ -31,9 +32,9 @@ def short():
 
 
 @pytest.fixture(scope="module")
-def five_seeds():
-    """The experiment proper: no penalty against L2, five seeds, 100 epochs."""
-    return diabetes.run(["none", "l2"], seeds=5)
+def three_seeds():
+    """The experiment proper: no penalty against L2, three seeds, 100 epochs."""
+    return diabetes.run(["none", "l2"], seeds=3)
 
 
 def test_split_is_a_partition_of_the_rows_as_they_are():
@@ -105,8 +106,12 @@ def test_arms_are_what_they_are_called():
         dense = [layer.kernel_regularizer for layer in ARMS[name].build(10).layers]
         assert all(type(r) is kd.L2 and r.l2 == strength for r in dense)
     assert isinstance(ARMS["adamw"].build(10).optimizer, kd.DecoupledWeightDecay)
-    kinds = [type(layer) for layer in ARMS["article"].build(10).layers]
-    assert kinds.count(keras.layers.Dropout) == 6
+    for name in ("article", "l2-dropout"):
+        kinds = [type(layer) for layer in ARMS[name].build(10).layers]
+        assert kinds.count(keras.layers.Dropout) == 6
+    assert {r.l2 for r in regularizers("l2-dropout") - {None}} == {1e-2}
+    assert all(type(r) is kd.L1 and r.l1 == 1e-3 for r in regularizers("l1"))
+    assert regularizers("early-stop") == {None}
     assert "dropout" in ARMS["article"].remark
 
 
@@ -116,6 +121,51 @@ def test_an_arm_does_not_depend_on_its_company(short):
     # The order in which threads add up is not fixed; hence not bit by bit.
     for name in ("train_loss", "validation_loss", "test_loss"):
         assert math.isclose(getattr(alone, name), getattr(among, name), rel_tol=1e-3)
+
+
+def test_early_stopping_keeps_the_weights_of_the_best_epoch(monkeypatch, tmp_path):
+    monkeypatch.setitem(ARMS, "early-stop", replace(ARMS["early-stop"], patience=2))
+    result = diabetes.run(["early-stop"], seed=2, epochs=40)
+    (stopped,) = result.fits
+    losses = [row["val_data_loss"] for row in stopped.rows]
+    count, best = len(losses), int(np.argmin(losses))
+    assert best == count - 3 < 30
+    # 1e-5: float32 sums in another order.
+    assert math.isclose(stopped.validation_loss, losses[best], rel_tol=1e-5)
+    assert f"Stopped after {count} of 40 epochs" in result.sentences()[0]
+    shown = _figure.curves(result, result.arms[0], "val_data_loss")
+    assert shown.shape == (1, 40)
+    assert list(shown[0, count:]) == [stopped.validation_loss] * (40 - count)
+    result.save(tmp_path)
+
+
+def with_losses(result, losses):
+    """The first fits of `result` as those of other arms, with these losses."""
+    fits = [
+        replace(result.fits[0], arm=arm, validation_loss=loss)
+        for arm, loss in losses.items()
+    ]
+    return replace(
+        result,
+        arms=tuple(ARMS[arm] for arm in losses),
+        seeds=result.seeds[:1],
+        splits=result.splits[:1],
+        fits=tuple(fits),
+        baselines=result.baselines[::2],
+    )
+
+
+def test_whose_the_improvement_is_follows_from_the_numbers(short):
+    losses = {"none": 0.9, "l2-article": 0.92, "dropout": 0.58, "article": 0.57}
+    (*_, last) = with_losses(short[0], losses).sentences()
+    assert "+0.02 with L2 1e-5 alone, by -0.32 with dropout alone" in last
+    assert last.endswith("the original script's improvement is the dropout's.")
+    for other in ({"l2-article": 0.6}, {"article": 0.95}, {"dropout": 0.8}):
+        (*_, last) = with_losses(short[0], losses | other).sentences()
+        assert "cannot be told" in last
+    del losses["article"]
+    (*_, last) = with_losses(short[0], losses).sentences()
+    assert last.startswith("dropout: ")
 
 
 def test_progress_counts_every_epoch(short):
@@ -298,6 +348,28 @@ def test_the_tuned_strength_comes_from_training_rows_alone(monkeypatch, tmp_path
     assert result.sentences()[0].startswith("tuning: λ = ")
 
 
+def test_an_arm_of_its_own_is_tuned_unasked(short, monkeypatch):
+    asked = []
+
+    def tune(**how):
+        asked.append(how)
+        return _tuning.Tuning(3, SimpleNamespace(lambda_1se_=0.02, search_time_=5.0))
+
+    fit = short[0].fits[0]
+    monkeypatch.setattr(diabetes, "tune", tune)
+    monkeypatch.setattr(
+        diabetes, "train", lambda arm, split, **how: replace(fit, arm=arm.name)
+    )
+    result = diabetes.run(["l2", "tuned"], seed=3, epochs=6)
+    assert asked == [{"seed": 3, "epochs": 6, "device": "auto"}]
+    l2, tuned = result.arms
+    assert l2 == ARMS["l2"] and tuned.l2 == 0.02 and tuned.title == "tuned L2, λ = 0.02"
+    assert result.seconds > 5
+    diabetes.run(["l2", "tuned"], seed=3, epochs=6, tuning=result.tuning)
+    diabetes.run(["l2"], seed=3, epochs=6)
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     (
@@ -322,16 +394,16 @@ def test_bad_arguments(arguments, error, words):
         assert word in str(caught.value)
 
 
-def test_gap_of_strong_l2_is_at_most_a_third(five_seeds):
-    rows = {row.name: row for row in five_seeds.table()}
+def test_gap_of_strong_l2_is_at_most_a_third(three_seeds):
+    rows = {row.name: row for row in three_seeds.table()}
     assert rows["l2"].gap.mean <= rows["none"].gap.mean / 3
-    for none, l2 in zip(five_seeds.fits[:5], five_seeds.fits[5:], strict=True):
+    for none, l2 in zip(three_seeds.fits[:3], three_seeds.fits[3:], strict=True):
         assert none.seed == l2.seed
         assert l2.gap < none.gap / 2
 
 
-def test_verdicts_over_five_seeds(five_seeds):
-    for fit in five_seeds.fits:
+def test_verdicts_over_three_seeds(three_seeds):
+    for fit in three_seeds.fits:
         if fit.arm == "none":
             assert fit.verdict == "overfitting"
             assert fit.sentence.startswith("overfitting since epoch ")
