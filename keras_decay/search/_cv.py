@@ -121,8 +121,8 @@ class DecaySearchCV(BaseEstimator):
         engine_: What trained: "vectorized", "sequential" or both.
         report_: How the work was done: `report_.groups`.
         refit_epochs_, refit_time_, search_time_: Epochs and seconds.
-        n_splits_, scorer_, multimetric_, classes_, n_features_in_,
-        feature_names_in_: As in scikit-learn.
+        n_splits_, scorer_, multimetric_, classes_: As in scikit-learn.
+        n_features_in_, feature_names_in_: The same.
 
     Example:
 

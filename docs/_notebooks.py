@@ -1,0 +1,34 @@
+"""A hook of the site's build: the notebooks beside docs/ become pages of it.
+
+They are rendered as they are committed, with the outputs that they carry; that these
+come of a run is what the tests of the notebooks look at.
+"""
+
+from pathlib import Path
+
+from mkdocs.structure.files import File
+from nbconvert import MarkdownExporter
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+PAGES = sorted(FOLDER.glob("*.ipynb"))
+
+
+def on_config(config):
+    """List them below the page on the experiments."""
+    for section in config.nav:
+        if isinstance(section, dict) and "Experiments" in section:
+            section["Experiments"] += [f"notebooks/{p.stem}.md" for p in PAGES]
+    return config
+
+
+def on_files(files, config):
+    """Give each as Markdown, and its pictures beside it."""
+    for path in PAGES:
+        text, found = MarkdownExporter().from_filename(
+            str(path), {"output_files_dir": path.stem}
+        )
+        pages = {f"{path.stem}.md": text, **found["outputs"]}
+        for name, content in pages.items():
+            uri = f"notebooks/{name}"
+            files.append(File.generated(config, uri, content=content))
+    return files
