@@ -6,6 +6,7 @@ come of a run is what the tests of the notebooks look at.
 
 from pathlib import Path
 
+import nbformat
 from mkdocs.structure.files import File
 from nbconvert import MarkdownExporter
 
@@ -24,11 +25,19 @@ def on_config(config):
 def on_files(files, config):
     """Give each as Markdown, and its pictures beside it."""
     for path in PAGES:
-        text, found = MarkdownExporter().from_filename(
-            str(path), {"output_files_dir": path.stem}
+        text, found = MarkdownExporter().from_notebook_node(
+            quiet(nbformat.read(path, as_version=4)), {"output_files_dir": path.stem}
         )
         pages = {f"{path.stem}.md": text, **found["outputs"]}
         for name, content in pages.items():
             uri = f"notebooks/{name}"
             files.append(File.generated(config, uri, content=content))
     return files
+
+
+def quiet(notebook):
+    """Without what the backend tells of itself."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    return notebook

@@ -14,9 +14,7 @@ from keras_decay.experiments import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
-WITH_CODE = [
-    p for p in PAGES if {"python", "pycon"} & {b[1] for b in examples.blocks(p.read_text())}
-]
+WITH_CODE = [p for p in PAGES if examples.has_code(p.read_text())]
 WORDS_WITH_HYPHENS = {"utf-8", "half-life"}  # and no codes of warnings
 
 one_backend = pytest.mark.skipif(
@@ -66,7 +64,8 @@ def test_every_convention_is_explained():
 
 
 def test_every_experiment_is_listed():
-    listed = re.findall(r"^\| `keras-decay (\S+)` .*\((.*)\) \|$", page("experiments.md"), re.M)
+    row = r"^\| `keras-decay (\S+)` .*\((.*)\) \|$"
+    listed = re.findall(row, page("experiments.md"), re.M)
     assert [name for name, _ in listed] == ["diabetes", *COMMANDS]
     notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
     assert [n for _, n in listed] == [f"notebooks/{p.stem}.md" for p in notebooks]
