@@ -1,9 +1,13 @@
 """A hook of the site's build: the notebooks beside docs/ become pages of it.
 
+Links of the pages are written for a reader of the repository: those to notebooks lead to
+their pages here, others out of docs/ become the name of the file.
+
 They are rendered as they are committed, with the outputs that they carry; that these
 come of a run is what the tests of the notebooks look at.
 """
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -33,6 +37,14 @@ def on_files(files, config):
             uri = f"notebooks/{name}"
             files.append(File.generated(config, uri, content=content))
     return files
+
+
+def on_page_markdown(markdown, page, config, files):
+    """Turn the links that leave docs/."""
+    if page.file.src_uri.startswith("notebooks/"):
+        return markdown
+    inside = re.sub(r"\]\(\.\./(notebooks/\w+)\.ipynb\)", r"](\1.md)", markdown)
+    return re.sub(r"\[[^\]]+\]\(\.\./(\w[^)]*)\)", r"`\1`", inside)
 
 
 def quiet(notebook):

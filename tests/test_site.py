@@ -68,7 +68,14 @@ def test_every_experiment_is_listed():
     listed = re.findall(row, page("experiments.md"), re.M)
     assert [name for name, _ in listed] == ["diabetes", *COMMANDS]
     notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    assert [n for _, n in listed] == [f"notebooks/{p.stem}.md" for p in notebooks]
+    assert [n for _, n in listed] == [f"../notebooks/{p.name}" for p in notebooks]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_links_lead_somewhere(path):
+    """In the repository; within the site, anchors too, the strict build looks at them."""
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
+        assert target.startswith("http") or (path.parent / target).exists(), target
 
 
 @one_backend
