@@ -1,10 +1,10 @@
 """A hook of the site's build: the notebooks beside docs/ become pages of it.
 
-Links of the pages are written for a reader of the repository: those to notebooks lead to
-their pages here, others out of docs/ become the name of the file.
-
 They are rendered as they are committed, with the outputs that they carry; that these
 come of a run is what the tests of the notebooks look at.
+
+Links of the pages are written for a reader of the repository: those to notebooks become
+links to the pages, others out of docs/ the name of the file.
 """
 
 import re

@@ -73,7 +73,7 @@ def test_every_experiment_is_listed():
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_links_lead_somewhere(path):
-    """In the repository; within the site, anchors too, the strict build looks at them."""
+    """In the repository. In the site it is the strict build that looks at them."""
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
         assert target.startswith("http") or (path.parent / target).exists(), target
 
