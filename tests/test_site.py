@@ -71,6 +71,13 @@ def test_every_experiment_is_listed():
     assert [n for _, n in listed] == [f"../notebooks/{p.name}" for p in notebooks]
 
 
+def test_every_page_is_in_the_navigation():
+    """Notebooks are added to it by the build."""
+    listed = re.findall(r"- (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in PAGES]
+    assert sorted(listed) == sorted(pages)
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_links_lead_somewhere(path):
     """In the repository. In the site it is the strict build that looks at them."""
