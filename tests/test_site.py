@@ -49,7 +49,8 @@ def test_every_warning_is_explained():
         for path in Path(kd.__file__).parent.joinpath("tools").glob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant)
-        and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", str(node.value))
+        and isinstance(node.value, str)
+        and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", node.value)
     }
     sections = re.findall(
         r"^### `(.*)`\n\n(.+?)(?=\n#|\Z)", page("warnings.md"), re.M | re.S
