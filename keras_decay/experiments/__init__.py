@@ -12,4 +12,6 @@ COMMANDS = {
     "logistic": "logistic regression with λ/(2m) Σw² is scikit-learn's",
     "constraint": "a norm held within a ball, and the penalty that does the same",
     "prior": "MAP estimates under Gaussian and Laplace priors are L2 and L1",
+    "decoupling": "does decoupling free the best decay from the learning rate?",
+    "which-decay": "nine forms of decay, each tuned: which are better?",
 }

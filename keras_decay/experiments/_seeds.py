@@ -1,0 +1,59 @@
+"""What a few seeds allow to be said: means, and intervals by Student's t."""
+
+import numpy as np
+
+from keras_decay.experiments._problems import engine
+
+
+def mean_and_interval(values, level=0.95):
+    """The mean over seeds, and half the width of its confidence interval.
+
+    Args:
+        values: One number for each seed; NaN for those that have none.
+        level: The confidence.
+
+    Returns:
+        (mean, half width), NaN where fewer than one or two numbers are there.
+    """
+    from scipy.stats import t
+
+    known = np.asarray(values, "float64")
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return float("nan"), float("nan")
+    if len(known) == 1:
+        return float(known[0]), float("nan")
+    error = known.std(ddof=1) / np.sqrt(len(known))
+    width = t.ppf(0.5 + level / 2, len(known) - 1) * error
+    return float(known.mean()), float(width)
+
+
+def interval_text(interval):
+    """A mean and half the width of its interval, with a sign."""
+    mean, half = interval
+    if not np.isfinite(mean):
+        return "unknown"
+    return f"{mean:+.2f} ± {half:.2f}" if np.isfinite(half) else f"{mean:+.2f}"
+
+
+def trained(build, candidates, problem, seeds, **settings):
+    """A `kd.sweep` on a problem's training rows, validated on its validation rows.
+
+    Raises:
+        KeyboardInterrupt: If it was interrupted, even if some is trained.
+    """
+    from keras_decay.search import sweep
+
+    result = sweep(
+        build,
+        candidates,
+        *problem.train,
+        validation_data=problem.validation,
+        seeds=seeds,
+        engine=engine(),
+        verbose=False,
+        **settings,
+    )
+    if result.report.interrupted:
+        raise KeyboardInterrupt
+    return result
