@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import examples
 import matplotlib
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ RESULTS = (ROOT / "benchmarks" / "RESULTS.md").read_text()
 
 def test_the_examples_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    example, search = re.findall(r"```python\n(.*?)```", README, re.S)
+    example, search = examples.code(README)
     assert all(len(e.strip().splitlines()) <= 15 for e in (example, search))
     rng = np.random.default_rng(0)
     names = {"x": rng.normal(size=(60, 5)), "y": rng.normal(size=(60, 1))}
@@ -30,14 +31,14 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
     )
     (sweep,) = re.findall(r"`(kd\.sweep\(build.*?\))`", README, re.S)
     (grid,) = re.findall(r"`(kd\.strength_grid\(build.*?\))`", README, re.S)
-    exec(search.replace("epochs=100", "epochs=2").replace("cv=5", "cv=2"), names)
+    exec(examples.shortened(search), names)
     assert capsys.readouterr().out.count("0.") >= 2
     assert (tmp_path / "validation.png").stat().st_size > 10_000
     assert len(eval(sweep.replace("epochs=50", "epochs=1"), names).curves[1]) == 3
     assert len(eval(grid, names)) == 25
 
 
-@pytest.mark.parametrize("name", ["experiment", "tests"])
+@pytest.mark.parametrize("name", ["experiment", "tests", "site"])
 def test_each_command_is_one_line(name):
     block = re.search(rf"<!-- command: {name} -->\n```sh\n(.*?)```", README, re.S)
     assert block and len(block.group(1).strip().splitlines()) == 1

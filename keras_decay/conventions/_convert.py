@@ -40,8 +40,8 @@ def convert(
     | `independent` | w ← w − λ w, at a constant η | `tfa_weight_decay` |
     | `normalized` | decoupled_paper = λ √(b/(BT)) | |
     | `timescale_epochs` | τ = (b/B)/(ηλ), λ decoupled, at a constant η | |
-    | `l1` | loss + λ Σ|w| | `keras_l1` |
-    | `lasso_alpha` | Σ residual²/(2n) + α Σ|w|; MSE: l1 = 2α/k | `sklearn_lasso` |
+    | `l1` | loss + λ Σ abs(w) | `keras_l1` |
+    | `lasso_alpha` | Σ residual²/(2n) + α Σ abs(w); MSE: l1 = 2α/k | `sklearn_lasso` |
 
     The first six are terms of the loss, the next five decay in the step. The two sides
     are equivalent under plain SGD alone, where l2 = λ is decoupled = 2λ, for any

@@ -77,16 +77,19 @@ def diagnose(rows_or_history):
     - *inconclusive*: fewer than 5 epochs with validation, or no training loss.
     - *overfitting*: E_va ends above its best by more than four standard errors of that
       average, E_tr has fallen by at least 2 % since, and either
-      - the generalisation loss GL = E_va(end) / min E_va − 1, less three of its
-        standard errors, exceeds 7 %, and is twice the size of rises that were undone
-        again; the standard error allows for losses that are correlated from epoch to
-        epoch; or
-      - the rise is large: GL of at least 12 %, which takes back at least 12 % of what
-        was learned, E_tr(0) − min E_va; and it is smooth, 25 times the jitter from
-        epoch to epoch, or three standard errors where 30 epochs or more show that the
-        jitter is hardly correlated (at most 0.35).
 
-      The onset is the last epoch at which E_va was within a standard error of its best.
+        - the generalisation loss GL = E_va(end) / min E_va − 1, less three of its
+          standard errors, exceeds 7 %, and is twice the size of rises that were undone
+          again; the standard error allows for losses that are correlated from epoch to
+          epoch; or
+        - the rise is large: GL of at least 12 %, which takes back at least 12 % of what
+          was learned, E_tr(0) − min E_va; and it is smooth, 25 times the jitter from
+          epoch to epoch, or three standard errors where 30 epochs or more show that the
+          jitter is hardly correlated (at most 0.35).
+
+        The onset is the last epoch at which E_va was within a standard error of its
+        best.
+
     - *inconclusive*, too, if E_va has risen so, but E_tr has not fallen.
     - *improving*: half as many epochs again would bring E_va down by at least 4 %, and
       by two standard errors, if it went on as it went of late: in a straight line

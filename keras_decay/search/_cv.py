@@ -88,7 +88,9 @@ class DecaySearchCV(BaseEstimator):
             splitter of scikit-learn, or an iterable of pairs of indices.
         seeds: A number n, for the seeds 0 to n − 1, or a list of whole numbers of at
             least 0. A seed decides the initial weights, dropout and the order of rows.
-        epochs, batch_size, shuffle: As in `kd.sweep`.
+        epochs: As in `kd.sweep`.
+        batch_size: As in `kd.sweep`.
+        shuffle: As in `kd.sweep`.
         scoring: None for minus the data loss, the name of a score of scikit-learn, a
             function of (estimator, X, y), or a list or dict of these. Higher is better.
         refit: How to choose the model to be trained on all rows: "1se"; True for the
@@ -105,23 +107,36 @@ class DecaySearchCV(BaseEstimator):
             median of their numbers of epochs.
         class_weight: Dict from labels to numbers, or "balanced" (over all of `y`), or
             None. It weights the training alone.
-        max_parallel, n_jobs, memory, engine, verbose: As in `kd.sweep`.
+        max_parallel: As in `kd.sweep`.
+        n_jobs: As in `kd.sweep`.
+        memory: As in `kd.sweep`.
+        engine: As in `kd.sweep`.
+        verbose: As in `kd.sweep`.
         error_score: The score of a training that ends in NaN: a number, NaN (ranked
             last), or "raise". There is one warning; if all candidates fail, an error.
 
     Attributes:
         cv_results_: Dict of arrays in scikit-learn's form, and `se_test_score`.
-        best_index_, best_params_, best_score_: Of the choice.
+        best_index_: The number of the choice among the candidates.
+        best_params_: The candidate that was chosen.
+        best_score_: Its mean score.
         best_estimator_: The `keras.Model` of the choice, trained on all rows under the
             first seed.
-        lambda_min_, lambda_1se_: The strength of the best candidate, and that of the
-            one-standard-error rule; None if no parameter is the strength.
+        lambda_min_: The strength of the best candidate; None if no parameter is the
+            strength.
+        lambda_1se_: That of the one-standard-error rule, or None.
         curves_: For each candidate a list with the learning curves of its trainings,
             fold by fold, as `kd.plot_curves` takes them.
         engine_: What trained: "vectorized", "sequential" or both.
         report_: How the work was done: `report_.groups`.
-        refit_epochs_, refit_time_, search_time_: Epochs and seconds.
-        n_splits_, scorer_, multimetric_, classes_, n_features_in_,
+        refit_epochs_: For how many epochs the model on all rows was trained.
+        refit_time_: How long that took, in seconds.
+        search_time_: How long the search took, in seconds.
+        n_splits_: As in scikit-learn.
+        scorer_: As in scikit-learn.
+        multimetric_: As in scikit-learn.
+        classes_: As in scikit-learn.
+        n_features_in_: As in scikit-learn.
         feature_names_in_: As in scikit-learn.
 
     Example:
@@ -198,9 +213,10 @@ class DecaySearchCV(BaseEstimator):
         """Search, choose, and train the choice on all rows.
 
         Args:
-            X, y: Inputs and targets as `keras.Model.fit` takes them: arrays, data
-                frames, or lists or dicts of arrays. Where the loss is a crossentropy,
-                `y` may be any labels, one for each row.
+            X: Inputs as `keras.Model.fit` takes them: arrays, data frames, or lists or
+                dicts of arrays.
+            y: Targets, likewise. Where the loss is a crossentropy they may be any
+                labels, one for each row.
             sample_weight: One non-negative number for each row, or None. It weights
                 training and the data loss of held-out rows; scorers by name or callable
                 see the rows unweighted, as in scikit-learn.
@@ -346,7 +362,8 @@ class DecaySearchCV(BaseEstimator):
         """The score of the model trained on all rows, by `scoring`.
 
         Args:
-            X, y: Inputs and targets like those of `fit`.
+            X: Inputs like those of `fit`.
+            y: Targets like those of `fit`.
             sample_weight: One number for each row, for the data loss (scoring=None)
                 alone; or None.
 

@@ -61,7 +61,8 @@ def strength_grid(
 
     Args:
         build: Function of the hyperparameters that returns a compiled `keras.Model`.
-        x, y: All inputs and targets, as `fit` takes them.
+        x: All inputs, as `fit` takes them.
+        y: All targets.
         n: How many strengths, a whole number of at least 2.
         name: The parameter of `build` that is the strength. What it drives is found by
             building the model with three of its values. The penalty may depend on a

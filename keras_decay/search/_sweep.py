@@ -64,8 +64,9 @@ def sweep(
             `keras.Model`, a new one at each call. Numbers arrive as Python's own.
         params: Dict from names of parameters to lists of values, of which every
             combination is a candidate; or a list of dicts, each a candidate.
-        x, y: Inputs and targets as `fit` takes them: arrays, data frames, lists or
-            dicts of these. Not generators or data sets.
+        x: Inputs as `fit` takes them: arrays, data frames, lists or dicts of these. Not
+            generators or data sets.
+        y: Targets, likewise.
         epochs: Whole number of at least 1.
         batch_size: Whole number of at least 1; the last batch may be smaller.
         validation_data: `(x, y)` or `(x, y, sample_weight)` to validate on after each
