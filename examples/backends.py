@@ -27,7 +27,7 @@ x, y = scale(x).astype("float32"), scale(y).astype("float32")
 model = keras.Sequential(
     [keras.Input((x.shape[1],)), keras.layers.Dense(1, use_bias=False)]
 )
-# Keras' mean squared error has no factor ½, so that the same strength is another number.
+# Keras' mean squared error has no factor ½: the same strength is another number.
 l1 = kd.convert(ALPHA, "sklearn_lasso", "l1")
 # The largest learning rate with which gradient descent is sure to go down.
 rate = 1 / np.linalg.eigvalsh(2 * x.T @ x / len(x))[-1]

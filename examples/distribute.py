@@ -68,5 +68,5 @@ distance = difference(together, alone)
 effect = difference(without, alone)
 print(
     f"{len(copies)} replicas end {apart:.0e} apart and within {distance:.0e} of the "
-    f"weights of one device, on which the decay has moved weights by up to {effect:.2f}."
+    f"weights of one device, where the decay has moved weights by up to {effect:.2f}."
 )

@@ -6,7 +6,8 @@ Some pixels of scikit-learn's digits are blank in every image. The weights behin
 get no gradient, so that decay alone moves them, and it must leave (1 − ηλ)ᵗ of them
 after t steps. In bfloat16 a step of ηλ = 1e-3 is less than half a rounding: an
 optimizer that just subtracts it decays nothing. `DecoupledWeightDecay` keeps what
-rounding takes. Under the mixed policies the weights themselves are float32.
+rounding takes. Under the mixed policies the weights themselves are float32. The
+optimizer is SGD, since Keras' Adam does not train in pure bfloat16, where 0.999 is 1.
 """
 
 import keras

@@ -66,7 +66,7 @@ compared = kd.sweep(
 )
 without, chosen = np.mean(compared.final["val_data_loss"], axis=1)
 print(
-    f"{len(study.trials)} trials in {ROUNDS} compiled programs took {seconds:.1f} s and "
-    f"chose l1={study.best_params['l1']:.1g}, l2={study.best_params['l2']:.1g}: on "
+    f"{len(study.trials)} trials in {ROUNDS} compiled programs took {seconds:.1f} s; "
+    f"chosen is l1={study.best_params['l1']:.1g}, l2={study.best_params['l2']:.1g}: on "
     f"test rows the error is {chosen:.3f}, and {without:.3f} without a penalty."
 )
