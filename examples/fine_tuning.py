@@ -54,6 +54,12 @@ def accuracy(network, head, images, labels):
     return float((guesses == labels).mean())
 
 
+def kernels(network):
+    """The kernels of a network as arrays, by their paths."""
+    weights = [v for v in network.trainable_variables if v.path.endswith("kernel")]
+    return {v.path: keras.ops.convert_to_numpy(v) for v in weights}
+
+
 pretrained = keras.applications.MobileNet(
     SHAPE, alpha=0.25, include_top=False, pooling="avg", weights=None
 )
@@ -69,11 +75,7 @@ def fine_tune(strength):
     head = keras.layers.Dense(5, kernel_initializer="zeros")
     # The statistics of batch normalisation stay those of the pretraining.
     model = classifier(network, head, training=False)
-    start = {
-        v.path: keras.ops.convert_to_numpy(v)
-        for v in network.trainable_variables
-        if v.path.endswith("kernel")
-    }
+    start = kernels(network)
     if strength:
         rules = [
             (f"^{re.escape(path)}$", kd.L2SP(strength, weights))
@@ -81,8 +83,7 @@ def fine_tune(strength):
         ]
         kd.regularize(model, rules)
     model.fit(x_new, y_new, batch_size=10, epochs=20, verbose=0)
-    moved = {v.path: v for v in network.trainable_variables if v.path in start}
-    squares = [np.sum((moved[path] - start[path]) ** 2) for path in start]
+    squares = [np.sum((w - start[path]) ** 2) for path, w in kernels(network).items()]
     return (
         accuracy(network, head, x_new_test, y_new_test),
         accuracy(network, old_head, x_old_test, y_old_test),
