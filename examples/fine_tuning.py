@@ -35,12 +35,12 @@ x_new, x_new_test, y_new, y_new_test = train_test_split(
 )
 
 
-def classifier(network, head, training=None):
+def classifier(network, head, rate, training=None):
     """The network with a head, ready to be trained."""
     image = keras.Input(SHAPE)
     model = keras.Model(image, head(network(image, training=training)))
     model.compile(
-        keras.optimizers.SGD(0.01, momentum=0.9),
+        keras.optimizers.SGD(rate, momentum=0.9),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False,  # compiling would take longer than this training
     )
@@ -60,11 +60,15 @@ def kernels(network):
     return {v.path: keras.ops.convert_to_numpy(v) for v in weights}
 
 
-pretrained = keras.applications.MobileNet(
-    SHAPE, alpha=0.25, include_top=False, pooling="avg", weights=None
-)
+whole = keras.applications.MobileNet(SHAPE, alpha=0.25, include_top=False, weights=None)
+# Its first blocks are enough for such small images.
+features = whole.get_layer("conv_pw_6_relu").output
+pretrained = keras.Model(whole.input, keras.layers.GlobalAveragePooling2D()(features))
+for layer in pretrained.layers:
+    if isinstance(layer, keras.layers.BatchNormalization):
+        layer.momentum = 0.9  # 0.99 would take more steps than there are
 old_head = keras.layers.Dense(5)
-classifier(pretrained, old_head).fit(x_old, y_old, epochs=15, verbose=0)
+classifier(pretrained, old_head, rate=0.1).fit(x_old, y_old, epochs=8, verbose=0)
 known = accuracy(pretrained, old_head, x_old_test, y_old_test)
 
 
@@ -74,7 +78,7 @@ def fine_tune(strength):
     network.set_weights(pretrained.get_weights())
     head = keras.layers.Dense(5, kernel_initializer="zeros")
     # The statistics of batch normalisation stay those of the pretraining.
-    model = classifier(network, head, training=False)
+    model = classifier(network, head, rate=0.02, training=False)
     start = kernels(network)
     if strength:
         rules = [
