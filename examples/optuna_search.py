@@ -19,8 +19,8 @@ from sklearn.preprocessing import scale
 
 import keras_decay as kd
 
-ROUNDS, TRIALS = 3, 8
-TRAINING = {"epochs": 60, "batch_size": 64, "verbose": False}
+ROUNDS, TRIALS = 2, 12
+TRAINING = {"epochs": 40, "batch_size": 64, "verbose": False}
 
 x, y = load_diabetes(return_X_y=True)
 x_rest, x_test, y_rest, y_test = train_test_split(
