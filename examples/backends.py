@@ -18,7 +18,7 @@ from sklearn.preprocessing import scale
 import keras_decay as kd
 
 ALPHA = 0.1  # the strength as Lasso counts it: Σ residual²/(2n) + α Σ|w|
-EPOCHS = 300
+EPOCHS = 150
 
 x, y = load_diabetes(return_X_y=True)
 names = load_diabetes().feature_names

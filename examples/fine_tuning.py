@@ -19,7 +19,7 @@ import keras_decay as kd
 
 SHAPE = (32, 32, 3)
 IMAGES = 50  # to fine-tune on
-STRENGTH = 0.02
+STRENGTH = 0.005
 
 keras.utils.set_random_seed(0)
 x, y = load_digits(return_X_y=True)
@@ -78,7 +78,7 @@ def fine_tune(strength):
     network.set_weights(pretrained.get_weights())
     head = keras.layers.Dense(5, kernel_initializer="zeros")
     # The statistics of batch normalisation stay those of the pretraining.
-    model = classifier(network, head, rate=0.02, training=False)
+    model = classifier(network, head, rate=0.1, training=False)
     start = kernels(network)
     if strength:
         rules = [
@@ -86,7 +86,7 @@ def fine_tune(strength):
             for path, weights in start.items()
         ]
         kd.regularize(model, rules)
-    model.fit(x_new, y_new, batch_size=10, epochs=20, verbose=0)
+    model.fit(x_new, y_new, batch_size=10, epochs=15, verbose=0)
     squares = [np.sum((w - start[path]) ** 2) for path, w in kernels(network).items()]
     return (
         accuracy(network, head, x_new_test, y_new_test),

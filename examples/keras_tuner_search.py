@@ -18,7 +18,7 @@ from sklearn.preprocessing import scale
 import keras_decay as kd
 
 PENALTIES = {"L1": kd.L1, "L2": kd.L2, "GroupLasso": kd.GroupLasso}
-TRIALS = 6
+TRIALS = 5
 
 keras.utils.set_random_seed(0)
 x, y = load_diabetes(return_X_y=True)
@@ -52,8 +52,8 @@ tuner.search(
     x_train,
     y_train,
     validation_data=(x_val, y_val),
-    batch_size=64,
-    epochs=12,
+    batch_size=32,
+    epochs=8,
     callbacks=[kd.LearningCurve(live=False)],
     verbose=0,
 )

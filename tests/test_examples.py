@@ -101,9 +101,10 @@ def test_fine_tuning(run):
         names["held"],
     )
     assert names["known"] > 0.9
-    assert distance_held < 0.5 * distance
-    assert old_held > old + 0.1
-    assert new_held > new - 0.05 and new > 0.6
+    # Nearer to the start; a third of what was forgotten is known again, at a price.
+    assert distance_held < 0.8 * distance
+    assert names["known"] - old_held < 0.67 * (names["known"] - old)
+    assert new > 0.8 and new_held > new - 0.1
     assert f"knows {old:.0%}, and with L2SP {old_held:.0%}" in said
 
 
