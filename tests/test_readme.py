@@ -4,11 +4,11 @@ import json
 import re
 from pathlib import Path
 
-import examples
 import matplotlib
 import numpy as np
 import pytest
 
+import examples
 import keras_decay as kd
 from keras_decay import cli
 

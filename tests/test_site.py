@@ -4,10 +4,10 @@ import ast
 import re
 from pathlib import Path
 
-import examples
 import keras
 import pytest
 
+import examples
 import keras_decay as kd
 from keras_decay.conventions._table import CONVENTIONS
 from keras_decay.experiments import COMMANDS

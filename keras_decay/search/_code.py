@@ -10,6 +10,7 @@ import re
 import sys
 import sysconfig
 import types
+from pathlib import Path
 
 import numpy as np
 
@@ -64,13 +65,19 @@ def _code(thing, seen):
 
 def _is_of_a_library(module):
     """Whether a module is no file of the user's."""
-    first = (module or "__main__").split(".")[0]
+    if not isinstance(module, str):  # that of a class may be any attribute
+        return False
+    first = module.split(".")[0]
     if first == "__main__":  # its file may be that of a launcher
         return False
     if first == "keras_decay" or first in sys.stdlib_module_names:
         return True
     path = getattr(sys.modules.get(first), "__file__", None)
-    return path is not None and path.startswith(_INSTALLED)
+    if path is None:
+        return False
+    # Not this environment's folder alone: others may be on the path too.
+    packages = {"site-packages", "dist-packages"}
+    return path.startswith(_INSTALLED) or bool(packages & set(Path(path).parts))
 
 
 def _named(function):

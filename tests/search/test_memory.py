@@ -1,6 +1,7 @@
 """What the folder of a search keeps, finds again, mends and refuses."""
 
 import functools
+import importlib
 import json
 import os
 import shutil
@@ -215,6 +216,21 @@ def test_the_code_of_a_function():
 
     # What a library does is told by its version.
     assert code_of(recursive) and code_of(keras.Sequential) == "'Sequential'"
+
+
+def test_libraries_are_known_by_name_wherever_they_lie(tmp_path, monkeypatch):
+    """Also in a folder that a .pth file has put on the path, not our environment's."""
+    sources = "class Odd:\n    __module__ = property(lambda self: 'odd')\n"
+    for folder in ("site-packages", "dist-packages", "mine"):
+        name = f"told_{folder[:4]}"
+        path = tmp_path / folder
+        path.mkdir()
+        (path / f"{name}.py").write_text("def f():\n    return 1\n" + sources)
+        monkeypatch.syspath_prepend(path)
+        module = importlib.import_module(name)
+        told = code_of(module.f)
+        assert (told == "'f'") == (folder != "mine")
+        assert code_of(module.Odd())  # its `__module__` is no text
 
 
 def test_outcomes_are_kept_as_they_are(tmp_path):
