@@ -4,6 +4,7 @@ import contextlib
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
 
@@ -34,6 +35,12 @@ def gradient(function, w):
     x = torch.tensor(w, requires_grad=True)
     function(x).backward()
     return x.grad.numpy()
+
+
+once = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="slow, and not about the backend: one is enough",
+)
 
 
 @contextlib.contextmanager

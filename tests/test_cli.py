@@ -10,6 +10,7 @@ from pathlib import Path
 
 import keras
 import pytest
+from support import once
 
 import keras_decay
 from keras_decay import cli
@@ -192,6 +193,7 @@ def test_results_agree_with_curves_and_table(finished):
         assert f"{fit['test_loss']:.3f}" in line
 
 
+@once
 def test_smaller_scale_and_all_arms(tmp_path, monkeypatch, capsys):
     """What `--quick`, `--arms all` and `--tune` ask for; nothing is trained."""
     asked = []
@@ -235,6 +237,7 @@ def test_second_run_is_refused(finished, capsys, monkeypatch):
     assert contents(folder / "results") == before
 
 
+@once
 def test_force_replaces_the_run_and_nothing_else(previous, monkeypatch):
     monkeypatch.chdir(previous.parent)
     assert cli.main([*SHORT, "--force", "--epochs", "1"]) == 0
@@ -244,6 +247,7 @@ def test_force_replaces_the_run_and_nothing_else(previous, monkeypatch):
     assert after["diabetes.png"].startswith(b"\x89PNG")
 
 
+@once
 @pytest.mark.parametrize("name", ("SIGINT", "SIGTERM", "SIGKILL"))
 def test_killed_run_leaves_old_results(previous, name):
     if signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
@@ -268,6 +272,7 @@ def test_killed_run_leaves_old_results(previous, name):
     assert contents(previous) == before
 
 
+@once
 def test_failed_run_leaves_old_results(previous, monkeypatch, capsys):
     before = contents(previous)
     monkeypatch.chdir(previous.parent)
@@ -457,6 +462,7 @@ def test_missing_backend_is_one_sentence(run_python, tmp_path):
     assert not out.exists()
 
 
+@once
 def test_output_that_cannot_hold_every_character(run_python):
     source = (
         "import sys\n"

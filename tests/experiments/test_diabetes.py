@@ -12,6 +12,7 @@ import numpy_engine
 import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import RidgeCV
+from support import once
 
 import keras_decay as kd
 from keras_decay.experiments import _data, _drawing, _figure, _tuning, diabetes
@@ -394,6 +395,7 @@ def test_bad_arguments(arguments, error, words):
         assert word in str(caught.value)
 
 
+@once
 def test_gap_of_strong_l2_is_at_most_a_third(three_seeds):
     rows = {row.name: row for row in three_seeds.table()}
     assert rows["l2"].gap.mean <= rows["none"].gap.mean / 3
@@ -402,6 +404,7 @@ def test_gap_of_strong_l2_is_at_most_a_third(three_seeds):
         assert l2.gap < none.gap / 2
 
 
+@once
 def test_verdicts_over_three_seeds(three_seeds):
     for fit in three_seeds.fits:
         if fit.arm == "none":
