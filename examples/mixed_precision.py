@@ -50,7 +50,7 @@ def left(policy, optimizer):
     # Steps that loss scaling has skipped, for an overflow, do not decay.
     steps = int(keras.ops.convert_to_numpy(optimizer.iterations))
     expected = (1 - RATE * DECAY) ** steps
-    # Not by Keras' metric, which counts in the policy's dtype: bfloat16 ends at 256.
+    # With the weights at the end; the last epoch's metric is a mean over its steps.
     guesses = keras.ops.convert_to_numpy(model(x)).argmax(axis=1)
     print(
         f"{policy:>14}, {type(optimizer).__name__:<20} {share:6.1%} left, "
