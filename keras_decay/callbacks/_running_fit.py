@@ -4,6 +4,7 @@ Keras tells a callback neither, nor does it call callbacks when `fit` is left by
 exception. Both can be read off the call stack.
 """
 
+import inspect
 import sys
 import weakref
 
@@ -110,7 +111,15 @@ def _caller():
 
 def _has_local(frame, value):
     """Whether `value`, if there is one, is among the local variables of `frame`."""
-    return value is not None and any(v is value for v in frame.f_locals.values())
+    if value is None:
+        return False
+    variables = frame.f_locals
+    found = any(each is value for each in variables.values())
+    if isinstance(variables, dict) and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        # Before Python 3.13 a function's frame keeps this copy, and with it an epoch's
+        # iterator over the data, which TensorFlow is to close at the epoch's end.
+        variables.clear()
+    return found
 
 
 def _outwards(frame):

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import keras
 import pytest
 
-from keras_decay.callbacks import LearningCurve, _history_file, _lock
+from keras_decay.callbacks import LearningCurve, _history_file, _lock, _running_fit
 from keras_decay.curves import _rows
 
 BACKEND = keras.backend.backend()
@@ -311,3 +312,19 @@ def test_without_locks_training_goes_on_with_a_warning(tmp_path, monkeypatch):
     with pytest.warns(UserWarning, match="without locks"):
         lock.acquire()
     lock.release()
+
+
+def test_nothing_of_a_running_fit_is_kept_alive():
+    """Its frame is looked at every epoch; an iterator over data shall end with that."""
+
+    class Iterator:
+        pass
+
+    def fit():
+        iterator = Iterator()
+        seen = weakref.ref(iterator)
+        assert _running_fit._has_local(sys._getframe(), iterator)
+        iterator = None
+        return seen() is None and iterator is None
+
+    assert fit()
