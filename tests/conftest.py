@@ -21,7 +21,8 @@ if os.environ.get("KERAS_BACKEND") == "jax":
 
 import keras
 import pytest
-from support import double_precision
+
+from keras_decay.experiments import _double
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -53,14 +54,14 @@ def collected_garbage():
 @pytest.fixture
 def float64():
     """Keras' default float is float64 during the test."""
-    with double_precision():
+    with _double.precision():
         yield
 
 
 @pytest.fixture(scope="module")
 def float64_for_hypothesis():
     """float64 for a test that Hypothesis runs, which refuses fixtures of a function."""
-    with double_precision():
+    with _double.precision():
         yield
 
 

@@ -1,7 +1,5 @@
 """Backend-neutral helpers of the tests."""
 
-import contextlib
-
 import keras
 import numpy as np
 import pytest
@@ -41,22 +39,6 @@ once = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
     reason="slow, and not about the backend: one is enough",
 )
-
-
-@contextlib.contextmanager
-def double_precision():
-    """Keras' default float is float64 meanwhile, and JAX has it at all."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        jax.config.update("jax_enable_x64", True)
-    keras.config.set_floatx("float64")
-    try:
-        yield
-    finally:
-        keras.config.set_floatx("float32")
-        if keras.backend.backend() == "jax":
-            jax.config.update("jax_enable_x64", False)
 
 
 def one_program(function):

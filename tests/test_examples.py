@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent.parent / "examples"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
 on_tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
-    reason="an example is run on one backend; what it uses is tested on all",
+    reason="an example is written for one backend",
 )
 
 

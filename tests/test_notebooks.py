@@ -18,7 +18,7 @@ def test_there_are_notebooks():
 
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
-    reason="a page is written for one backend; what it runs is tested on all",
+    reason="a page is written for one backend",
 )
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path):

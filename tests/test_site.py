@@ -19,7 +19,7 @@ WORDS_WITH_HYPHENS = {"utf-8", "half-life"}  # and no codes of warnings
 
 one_backend = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
-    reason="a page is written for one backend; what it runs is tested on all",
+    reason="a page is written for one backend",
 )
 
 

@@ -4,9 +4,9 @@ Keras tells a callback neither, nor does it call callbacks when `fit` is left by
 exception. Both can be read off the call stack.
 """
 
-import inspect
 import sys
 import weakref
+from inspect import CO_OPTIMIZED
 
 import keras
 
@@ -115,7 +115,9 @@ def _has_local(frame, value):
         return False
     variables = frame.f_locals
     found = any(each is value for each in variables.values())
-    if isinstance(variables, dict) and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+    is_copy = isinstance(variables, dict) and frame.f_code.co_flags & CO_OPTIMIZED
+    # Not of a frame that a debugger steps through: it writes the copy back.
+    if is_copy and frame.f_trace is None:
         # Before Python 3.13 a function's frame keeps this copy, and with it an epoch's
         # iterator over the data, which TensorFlow is to close at the epoch's end.
         variables.clear()

@@ -110,7 +110,12 @@ def run(options, check):
 
             def progress(at):
                 check()
-                show(at)
+                show(
+                    f"{at.arm}, seed {at.seed}: fit {at.fit} of {at.fits}",
+                    (at.fit - 1) * at.epochs + at.epoch,
+                    at.fits * at.epochs,
+                    f"epoch {at.epoch}/{at.epochs}",
+                )
 
             result = diabetes.run(
                 [arm.name for arm in arms],

@@ -4,7 +4,7 @@ import functools
 from importlib import import_module
 
 from keras_decay.cli._options import add_output, results, whole_number
-from keras_decay.experiments import COMMANDS
+from keras_decay.experiments import COMMANDS, LARGEST_SEED
 
 
 def commands():
@@ -18,7 +18,7 @@ def commands():
 def add_options(name, parser):
     parser.add_argument(
         "--seed",
-        type=whole_number(0, 2**32 - 1000),
+        type=whole_number(0, LARGEST_SEED),
         default=0,
         metavar="S",
         help="of data, initial weights and the order of batches",
@@ -36,7 +36,7 @@ def run(name, options, check):
     experiment = import_module(f"keras_decay.experiments.{name.replace('-', '_')}")
     terminal = Terminal()
     with results(options, file_names(experiment.FIGURES)) as staging:
-        with terminal.steps() as show:
+        with terminal.progress() as show:
 
             def progress(what, done, total):
                 check()

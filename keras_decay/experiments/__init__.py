@@ -15,3 +15,6 @@ COMMANDS = {
     "decoupling": "does decoupling free the best decay from the learning rate?",
     "which-decay": "nine forms of decay, each tuned: which are better?",
 }
+
+# Seeds have 32 bits in Keras and NumPy, and an experiment takes several in a row.
+LARGEST_SEED = 2**32 - 1000

@@ -116,23 +116,26 @@ def save_figures(figures, folder, *, salt):
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
 
-def heading(figure, title, subtitle, findings, *, left=0.06):
+def heading(figure, title, subtitle, findings, *, left=0.06, seeds=None):
     """The headline above, and below what was computed with what.
 
     Args:
         figure: The matplotlib figure, with room above its axes for the two lines.
         title: What the figure shows, in a line.
         subtitle: On what data, in a line.
-        findings: The `Findings`.
+        findings: The `Findings`, or what else has a backend, a device and versions.
         left: Where the lines begin, in parts of the figure's width.
+        seeds: What is said of the seeds; by default that of the findings.
     """
     inches = figure.get_figheight()
     figure.text(left, 1 - 0.42 / inches, title, fontsize=18, fontweight="bold")
     figure.text(left, 1 - 0.70 / inches, subtitle, fontsize=11, color=MUTED)
+    if seeds is None:
+        seeds = f"seed {findings.arguments['seed']}"
     versions = findings.versions
     footer = (
         f"keras-decay {versions['keras_decay']}, Keras {versions['keras']} on "
         f"{findings.backend} {versions[findings.backend]}, {findings.device['name']}, "
-        f"seed {findings.arguments['seed']}"
+        f"{seeds}"
     )
     figure.text(left, 0.14 / inches, footer, fontsize=8.5, color=MUTED)

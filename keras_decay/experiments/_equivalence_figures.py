@@ -28,6 +28,12 @@ FLOOR = 1e-18
 
 def draw_distances(found, pairs):
     """The distance of each pair against the step, on logarithmic axes."""
+    from keras_decay.experiments.equivalence import ROUNDING, is_same
+
+    distances = found.numbers["distance"]
+    title = "L2 and weight decay: not what the algebra says"
+    if all(is_same(distances[pair.title]) == pair.claim for pair in pairs):
+        title = "L2 is weight decay under plain SGD, and only there"
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(11, 6.4))
         axes = figure.add_axes((LEFT, 0.11, RIGHT - LEFT, 0.72))
@@ -38,7 +44,7 @@ def draw_distances(found, pairs):
         axes.set_ylim(FLOOR, 30)
         labels, counts = [], {True: 0, False: 0}
         for pair in pairs:
-            distance = np.maximum(found.numbers["distance"][pair.title], FLOOR)
+            distance = np.maximum(distances[pair.title], FLOOR)
             number = counts[pair.claim]
             counts[pair.claim] += 1
             colours = SAME if pair.claim else PARTING
@@ -47,15 +53,14 @@ def draw_distances(found, pairs):
             axes.plot(steps, distance, color=colour, lw=1.8, ls=style)
             labels.append((pair.title, np.log10(distance[-1]), colour))
         _label_ends(axes, labels)
-        axes.axhspan(FLOOR, 1e-10, color=BLUE, alpha=0.05, lw=0)
-        axes.text(
-            0.98 * steps[-1], 3e-11, "rounding", ha="right", va="top", color=MUTED
-        )
+        axes.axhspan(FLOOR, ROUNDING, color=BLUE, alpha=0.05, lw=0)
+        place = (0.98 * steps[-1], 0.3 * ROUNDING)
+        axes.text(*place, "rounding", ha="right", va="top", color=MUTED)
         axes.set_xlabel("step")
         axes.set_ylabel("‖w decoupled − w L2‖ / ‖w L2‖")
         heading(
             figure,
-            "L2 is weight decay under plain SGD, and only there",
+            title,
             "The same network, batches and initial weights, trained with decoupled "
             "decay and with L2 in the loss; float64.",
             found,

@@ -18,6 +18,7 @@ from keras_decay.experiments._drawing import (
     SKY,
     STYLE,
     draw_band,
+    heading,
     label_ends,
 )
 
@@ -240,22 +241,17 @@ def draw_ends(axes, result):
 
 def write_heading(figure, result):
     """The headline above, and below what was computed with what."""
-    split = result.splits[0]
-    title = "Overfitting on the diabetes data, and what weight decay does about it"
-    height = figure.get_figheight()
-    figure.text(LEFT, 1 - 0.414 / height, title, fontsize=18, fontweight="bold")
-    subtitle = (
+    split, seeds = result.splits[0], result.seeds
+    spoken = f"seed {seeds[0]}"
+    if len(seeds) > 1:
+        spoken = f"seeds {seeds[0]} to {seeds[-1]}, mean ± standard deviation"
+    heading(
+        figure,
+        "Overfitting on the diabetes data, and what weight decay does about it",
         f"A network of 6 × 128 units, {len(split.train.y)} patients to train on, "
         f"{len(split.validation.y)} to validate. Targets are standardised: predicting "
-        "their mean has an error of about 1."
+        "their mean has an error of about 1.",
+        result,
+        left=LEFT,
+        seeds=spoken,
     )
-    figure.text(LEFT, 1 - 0.681 / height, subtitle, fontsize=11, color=MUTED)
-    seeds, versions = result.seeds, result.versions
-    seed = f"seed {seeds[0]}"
-    if len(seeds) > 1:
-        seed = f"seeds {seeds[0]} to {seeds[-1]}, mean ± standard deviation"
-    footer = (
-        f"keras-decay {versions['keras_decay']}, Keras {versions['keras']} on "
-        f"{result.backend} {versions[result.backend]}, {result.device['name']}, {seed}"
-    )
-    figure.text(LEFT, 0.2 / height, footer, fontsize=8.5, color=MUTED)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from keras_decay import _validation
-from keras_decay.experiments import _device
+from keras_decay.experiments import LARGEST_SEED, _device
 from keras_decay.experiments._drawing import save_figures
 from keras_decay.experiments._output import RESULTS, finite
 
@@ -183,6 +183,3 @@ class Recorder:
             device=_device.resolve("auto"),
             versions=_device.versions(),
         )
-
-
-LARGEST_SEED = 2**32 - 1000

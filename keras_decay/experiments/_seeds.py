@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from keras_decay.experiments._problems import engine
-
 
 def mean_and_interval(values, level=0.95):
     """The mean over seeds, and half the width of its confidence interval.
@@ -34,26 +32,3 @@ def interval_text(interval):
     if not np.isfinite(mean):
         return "unknown"
     return f"{mean:+.2f} ± {half:.2f}" if np.isfinite(half) else f"{mean:+.2f}"
-
-
-def trained(build, candidates, problem, seeds, **settings):
-    """A `kd.sweep` on a problem's training rows, validated on its validation rows.
-
-    Raises:
-        KeyboardInterrupt: If it was interrupted, even if some is trained.
-    """
-    from keras_decay.search import sweep
-
-    result = sweep(
-        build,
-        candidates,
-        *problem.train,
-        validation_data=problem.validation,
-        seeds=seeds,
-        engine=engine(),
-        verbose=False,
-        **settings,
-    )
-    if result.report.interrupted:
-        raise KeyboardInterrupt
-    return result

@@ -20,45 +20,18 @@ class Terminal:
 
     @contextlib.contextmanager
     def progress(self):
-        """A function to be called with each `Progress` of an experiment.
-
-        On a terminal it moves a bar; elsewhere it writes a line whenever a fit starts.
-        """
-        if not self.err.is_terminal:
-            yield self.line
-            return
-        with progress_bar(self.err, "loading") as bar:
-
-            def show(at):
-                bar(
-                    f"{at.arm}, seed {at.seed} ({at.fit}/{at.fits})",
-                    (at.fit - 1) * at.epochs + at.epoch,
-                    at.fits * at.epochs,
-                    f"epoch {at.epoch}/{at.epochs}",
-                )
-
-            yield show
-
-    def line(self, at):
-        """One line for a fit that starts."""
-        if at.epoch == 0:
-            text = f"{at.arm}, seed {at.seed}: fit {at.fit} of {at.fits}"
-            self.err.print(f"{text}, {at.epochs} epochs", soft_wrap=True)
-
-    @contextlib.contextmanager
-    def steps(self):
-        """A function to be called with what is at work, how much is done, of how much.
+        """A function of what is at work, how much is done, of how much, and a note.
 
         On a terminal it moves a bar; elsewhere it writes a line whenever something else
         is at work.
         """
         if self.err.is_terminal:
             with progress_bar(self.err, "loading") as bar:
-                yield lambda what, done, total: bar(what, done, total, "")
+                yield lambda what, done, total, note="": bar(what, done, total, note)
             return
         last = None
 
-        def line(what, done, total):
+        def line(what, done, total, note=""):
             nonlocal last
             if what != last:
                 self.err.print(what, soft_wrap=True)

@@ -12,8 +12,8 @@ import numpy as np
 
 from keras_decay.experiments._coupling import coupling_of
 from keras_decay.experiments._findings import Recorder, Table
-from keras_decay.experiments._problems import PROBLEMS
-from keras_decay.experiments._seeds import interval_text, mean_and_interval, trained
+from keras_decay.experiments._problems import PROBLEMS, engine
+from keras_decay.experiments._seeds import interval_text, mean_and_interval
 
 NAME = "decoupling"
 FIGURES = ("decoupling", "decoupling-slopes")
@@ -179,13 +179,27 @@ def losses_of(problem, arm, rates, decays, seeds, epochs, momentum=MOMENTUM):
         epochs: How long each is trained.
         momentum: Of SGD.
     """
+    from keras_decay.search import sweep
+
     steps = epochs * -(-len(problem.train.x) // BATCH)
 
     def build(rate, decay):
         return _model(problem, arm, 10**rate, 10**decay, steps, momentum)
 
     pairs = [{"rate": float(r), "decay": float(d)} for r in rates for d in decays]
-    result = trained(build, pairs, problem, seeds, epochs=epochs, batch_size=BATCH)
+    result = sweep(
+        build,
+        pairs,
+        *problem.train,
+        validation_data=problem.validation,
+        epochs=epochs,
+        batch_size=BATCH,
+        seeds=seeds,
+        engine=engine(),
+        verbose=False,
+    )
+    if result.report.interrupted:
+        raise KeyboardInterrupt
     losses = result.final["val_data_loss"].T
     return losses.reshape(len(seeds), len(rates), len(decays))
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from keras_decay import _validation
-from keras_decay.experiments import _data, _device, _report, _tuning
+from keras_decay.experiments import LARGEST_SEED, _data, _device, _report, _tuning
 from keras_decay.experiments._arms import ARMS, DEFAULT_ARMS, EPOCHS
 from keras_decay.experiments._training import Fit, train
 
 BATCH_SIZE = 64
-LARGEST_SEED = 2**32 - 1
 
 
 class Progress(NamedTuple):

@@ -8,7 +8,6 @@ import contextlib
 import functools
 import re
 import sys
-import sysconfig
 import types
 from pathlib import Path
 
@@ -16,9 +15,6 @@ import numpy as np
 
 _VALUES = (int, float, complex, str, bytes, tuple, np.ndarray)
 _FOLLOWED = (types.FunctionType, type, functools.partial, *_VALUES)
-_INSTALLED = tuple(
-    sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")
-)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -76,8 +72,7 @@ def _is_of_a_library(module):
     if path is None:
         return False
     # Not this environment's folder alone: others may be on the path too.
-    packages = {"site-packages", "dist-packages"}
-    return path.startswith(_INSTALLED) or bool(packages & set(Path(path).parts))
+    return not {"site-packages", "dist-packages"}.isdisjoint(Path(path).parts)
 
 
 def _named(function):

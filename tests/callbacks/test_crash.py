@@ -328,3 +328,17 @@ def test_nothing_of_a_running_fit_is_kept_alive():
         return seen() is None and iterator is None
 
     assert fit()
+
+
+def test_variables_of_a_frame_in_a_debugger_are_left_to_it():
+    """What is missing in the copy would be deleted in the frame itself."""
+
+    def fit():
+        iterator, frame = object(), sys._getframe()
+        variables = frame.f_locals
+        frame.f_trace = lambda *_: None
+        assert _running_fit._has_local(frame, iterator)
+        frame.f_trace = None
+        return variables
+
+    assert "iterator" in fit()

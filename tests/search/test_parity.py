@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from sklearn import datasets
 from sklearn.preprocessing import scale
-from support import double_precision
 
 import keras_decay as kd
 from keras_decay._backend import programs
+from keras_decay.experiments import _double
 from keras_decay.search._run import run
 from keras_decay.search._work import Data, Job, Settings, Split, Stopping, Task
 
@@ -231,7 +231,7 @@ def by_fit(job, task):
 @pytest.mark.parametrize("config", CONFIGURATIONS[:COUNT], ids=name)
 def test_the_vectorised_member_equals_fit(config):
     if "float64" in config["features"]:
-        with double_precision():
+        with _double.precision():
             check(config)
     else:
         check(config)
