@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 
-NAMES = ("tensorflow", "jax")
+NAMES = ("tensorflow", "jax", "torch")
 FOLDS, SEEDS, EPOCHS, BATCH = 5, 4, 100, 64
 WIDTH, DEPTH = 128, 6
 STACK = 8

@@ -127,7 +127,11 @@ def has_value(variable):
 
 def subtract(variable, amount):
     """Take `amount` from `variable`, in place."""
-    variable.value.sub_(amount)
+    value = variable.value
+    if value is variable._value:
+        value.sub_(amount)
+    else:  # within a `keras.StatelessScope`, whose values are others'
+        variable.assign(value - amount)
 
 
 def is_chief(model):

@@ -178,7 +178,6 @@ def held_out_losses(
         batch_size=batch_size,
         scoring=_scorers(len(problem.validation.x)),
         refit=False,
-        engine=engine(),
         verbose=False,
     )
     search.fit(x, y)
@@ -192,13 +191,6 @@ def held_out_losses(
         )
         for name in ("validation", "test")
     }
-
-
-def engine():
-    """That of `kd.sweep`: PyTorch has one only, and need not be warned of it."""
-    import keras
-
-    return "sequential" if keras.backend.backend() == "torch" else "auto"
 
 
 def _pairs_of_rows(problem, count, splits, seed, test):

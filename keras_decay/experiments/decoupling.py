@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_decay.experiments._coupling import coupling_of
 from keras_decay.experiments._findings import Recorder, Table
-from keras_decay.experiments._problems import PROBLEMS, engine
+from keras_decay.experiments._problems import PROBLEMS
 from keras_decay.experiments._seeds import interval_text, mean_and_interval
 
 NAME = "decoupling"
@@ -195,7 +195,6 @@ def losses_of(problem, arm, rates, decays, seeds, epochs, momentum=MOMENTUM):
         epochs=epochs,
         batch_size=BATCH,
         seeds=seeds,
-        engine=engine(),
         verbose=False,
     )
     if result.report.interrupted:

@@ -77,7 +77,8 @@ class Program:
         Returns:
             The `Chunk` after, and the history, (tasks, epochs, names).
         """
-        self.compilations += 1  # this runs while it is compiled
+        # This runs while it is compiled, if it is.
+        self.compilations += programs.current().COMPILES
         which, valid = tables
         shape = (which.shape[0], orders.shape[1], len(self.names))
         history = ops.full(shape, float("nan"), keras.config.floatx())

@@ -29,7 +29,7 @@ def obstacle(model):
         reason = _obstacle_of(optimizer)
         if reason is not None:
             return reason
-    return None
+    return programs.current().obstacle(model)
 
 
 def _obstacle_of(optimizer):
@@ -37,9 +37,6 @@ def _obstacle_of(optimizer):
         return "the loss is scaled (LossScaleOptimizer)"
     if optimizer.use_ema:
         return "the optimizer averages weights (use_ema)"
-    accumulates = optimizer.gradient_accumulation_steps
-    if accumulates and keras.backend.backend() == "tensorflow":
-        return "gradients are accumulated, on TensorFlow"
     rate = optimizer.__dict__.get("_learning_rate")
     known = (keras.Variable, keras.optimizers.schedules.LearningRateSchedule)
     if callable(rate) and not isinstance(rate, known):
@@ -54,6 +51,7 @@ def prepare(model):
     """
     without_branches(model)
     backend = programs.current()
+    backend.make_pure(model)
     if isinstance(model.optimizer, DecoupledWeightDecay):
         model.optimizer.jit_compile = False  # it is part of a compiled program
         model.optimizer.optimizer = backend.as_pure(model.optimizer.optimizer)

@@ -4,9 +4,6 @@ import math
 
 from keras_decay._backend import programs
 
-# Tasks that one program trains at once on a core of a processor. The diabetes network
-# takes as long per task with 2, 4, 8 or 16; smaller ones gain by sharing operations.
-LANE = 8
 # Of what a device has free, the share that a chunk may take by the estimate below.
 SHARE = 0.5
 # Of a number: float64's, which leaves float32 room for what is not counted.
@@ -30,7 +27,8 @@ def width_of(max_parallel, job, group, tasks):
     backend = programs.current()
     free = backend.free_memory()
     if free is None:
-        return min(LANE * backend.concurrency(), len(tasks))
+        weights = sum(math.prod(v.shape) for v in group.step.variables.trainable)
+        return min(backend.width(weights) * backend.concurrency(), len(tasks))
     fits = int(SHARE * free // bytes_of_task(job, group))
     return max(1, min(fits, len(tasks)))
 

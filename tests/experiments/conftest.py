@@ -2,11 +2,7 @@
 
 from importlib import import_module
 
-import keras
 import pytest
-
-# Many trainings, which take minutes where the search has no program for all at once.
-SEARCHED = ("decoupling", "which-decay")
 
 
 class Found:
@@ -21,8 +17,6 @@ class Found:
         self.progress = {}
 
     def __call__(self, name):
-        if name in SEARCHED and keras.backend.backend() == "torch":
-            pytest.skip("hundreds of trainings, one after another on PyTorch")
         if name not in self._results:
             module = f"keras_decay.experiments.{name.replace('-', '_')}"
             steps = self.progress[name] = []

@@ -24,8 +24,7 @@ SETS = {
 # 120 rows to train on in each of five folds, 75 in each of two.
 INPUTS, ROWS = 10, 150
 CV = KFold(5, shuffle=True, random_state=0)
-ON_TORCH = keras.backend.backend() == "torch"
-EPOCHS = 20 if ON_TORCH else 80
+EPOCHS = 80
 
 
 def data(name):
@@ -80,11 +79,11 @@ def scores_in(search):
     )
 
 
-@pytest.mark.parametrize("name", SETS if not ON_TORCH else ["diabetes"])
+@pytest.mark.parametrize("name", SETS)
 def test_a_linear_model_gets_the_strength_of_ridge(name):
     x, y = data(name)
     k = y.shape[1]
-    strengths = np.logspace(-3.5, -0.5, 4 if ON_TORCH else 9) / k
+    strengths = np.logspace(-3.5, -0.5, 9) / k
 
     def build(l2):
         return linear(k, keras.optimizers.SGD(0.35 * k), kd.L2(l2))
@@ -104,12 +103,12 @@ def test_a_linear_model_gets_the_strength_of_ridge(name):
     np.testing.assert_allclose(scores_in(search), expected, rtol=1e-4)
     chosen = search.lambda_min_, search.lambda_1se_
     assert chosen == choices(expected, strengths)
-    assert search.engine_ == ("sequential" if ON_TORCH else "vectorized")
+    assert search.engine_ == "vectorized"
 
 
 def test_a_linear_model_gets_the_strength_of_the_lasso():
     x, y = data("diabetes")
-    strengths = np.logspace(-2, 0, 3 if ON_TORCH else 9)
+    strengths = np.logspace(-2, 0, 9)
 
     def build(l1):
         sgd = keras.optimizers.SGD(0.35)
@@ -130,14 +129,14 @@ def test_a_linear_model_gets_the_strength_of_the_lasso():
     chosen = search.lambda_min_, search.lambda_1se_
     assert chosen == choices(expected, strengths)
     # The strength of a penalty in the optimizer is a number like any other.
-    assert len(search.report_.groups) == (len(strengths) if ON_TORCH else 1)
+    assert len(search.report_.groups) == 1
 
 
-# Two sets on each backend, for time. On PyTorch both engines are loops over `fit`.
+# For time, where something is compiled for each model.
 LOOPS = {"tensorflow": ["diabetes", "digits"], "jax": ["breast cancer", "wine"]}
 
 
-@pytest.mark.parametrize("name", LOOPS.get(keras.backend.backend(), []))
+@pytest.mark.parametrize("name", LOOPS.get(keras.backend.backend(), SETS))
 def test_networks_get_the_strength_of_a_loop_over_fit(name):
     x, y = data(name)
     found = {}

@@ -10,8 +10,6 @@ from pathlib import Path
 import keras
 import pytest
 
-from keras_decay._backend import programs
-
 BACKEND = keras.backend.backend()
 TESTS = Path(__file__).parent.parent
 
@@ -31,9 +29,8 @@ def test_killed_at_random_moments(tmp_path, run_python):
     assert found["kills"] == kills
     # Nothing that a search had told of was lost, and nothing trained again.
     assert found["lost"] == found["repeated"] == 0
-    fast = "sequential" if programs.current() is None else "vectorized"
     slow = "vectorized" if BACKEND == "jax" else "sequential"
-    assert found["engines"] == [fast] * 8 + [slow] * 2
+    assert found["engines"] == ["vectorized"] * 8 + [slow] * 2
     # All that is in the folder at last: an outcome for each task, what the search was
     # like, and what was being written when it was killed.
     last = tmp_path / f"memory {found['searches'] - 1}"

@@ -97,7 +97,7 @@ FIRST, OTHERS = by_coverage(configurations())
 CONFIGURATIONS = [*FIRST, *OTHERS]
 # By default those that have every feature twice, and on JAX the first few of them:
 # the program is the same, and `fit` takes long to compile there.
-COUNT = len(FIRST) if keras.backend.backend() == "tensorflow" else 5
+COUNT = 5 if keras.backend.backend() == "jax" else len(FIRST)
 COUNT = int(os.environ.get("KERAS_DECAY_PARITY", COUNT))
 
 
@@ -118,6 +118,9 @@ def optimizer_of(config, rate, strength):
 
 def job_of(config):
     features = config["features"]
+    # Without a seed of its own dropout draws from PyTorch's global generator, as the
+    # loader of data that `fit` makes does too.
+    seed = config["seed"] if keras.backend.backend() == "torch" else None
 
     def build(strength, rate):
         layers = []
@@ -131,7 +134,7 @@ def job_of(config):
             if "normalization" in features:
                 layers.append(keras.layers.BatchNormalization(momentum=0.9))
             if "dropout" in features:
-                layers.append(keras.layers.Dropout(0.3))
+                layers.append(keras.layers.Dropout(0.3, seed=seed))
         if "classification" in features:
             layers.append(keras.layers.Dense(3, "softmax"))
             loss, metric = "sparse_categorical_crossentropy", "accuracy"
@@ -227,7 +230,6 @@ def by_fit(job, task):
     return history, model.predict(held_out[0], verbose=0)
 
 
-@pytest.mark.skipif(programs.current() is None, reason="there is no vectorised engine")
 @pytest.mark.parametrize("config", CONFIGURATIONS[:COUNT], ids=name)
 def test_the_vectorised_member_equals_fit(config):
     if "float64" in config["features"]:
@@ -243,7 +245,7 @@ def check(config):
     outcomes, report = run(job, tasks, max_parallel=3)
     assert {outcome.engine for outcome in outcomes} == {"vectorized"}
     (group,) = report.groups
-    assert group["compilations"] == 1
+    assert group["compilations"] == programs.current().COMPILES
     # A task that trains as it should, in either fold; and the one that diverges.
     diverges = "not a number" in config["features"]
     compared = [tasks[4 + config["seed"] % 2]]

@@ -28,8 +28,8 @@ def binary(l2=0.0):
     return classifier("binary_crossentropy", 1, "sigmoid", l2)
 
 
-# They are of what surrounds the engines, the same on every backend; PyTorch takes the
-# least time.
+# They are of what surrounds the engines, the same on every backend; PyTorch, which
+# compiles nothing, takes the least time.
 @pytest.mark.skipif(
     keras.backend.backend() != "torch", reason="one backend is enough for this"
 )

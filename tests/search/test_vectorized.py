@@ -1,5 +1,7 @@
 """The compiled program against a plain loop over `fit`, in every epoch."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 import keras_decay as kd
 from keras_decay._backend import programs
 from keras_decay.search._run import run
+from keras_decay.search._template import obstacle
 from keras_decay.search._work import Data, Job, Settings, Split, Task
 
 SIZE, EPOCHS = 16, 5
@@ -61,13 +64,9 @@ def by_fit(job, task):
 def test_every_epoch_equals_fit(job):
     tasks = [Task(c, s, seed) for c in (0, 1) for s in (0, 1) for seed in (0, 1)]
     outcomes, report = run(job, tasks, max_parallel=3)
-    if programs.current() is None:
-        assert {o.engine for o in outcomes} == {"sequential"}
-        assert all("no vectorised engine" in g["reason"] for g in report.groups)
-    else:
-        assert {o.engine for o in outcomes} == {"vectorized"}
-        (group,) = report.groups  # the numbers alone differ
-        assert group["compilations"] == 1
+    assert {o.engine for o in outcomes} == {"vectorized"}
+    (group,) = report.groups  # the numbers alone differ
+    assert group["compilations"] == programs.current().COMPILES
     for task in (tasks[0], tasks[3], tasks[6]):
         outcome = outcomes[tasks.index(task)]
         history, weights = by_fit(job, task)
@@ -84,8 +83,6 @@ def test_every_epoch_equals_fit(job):
 
 
 def test_models_of_other_structure_are_other_groups(job):
-    if programs.current() is None:
-        pytest.skip("groups are of the vectorised engine")
     from keras_decay.search._groups import groups_of
 
     def other(units, l2):
@@ -98,6 +95,44 @@ def test_models_of_other_structure_are_other_groups(job):
     new = Job(other, grid, job.splits, job.data, job.settings)
     groups = groups_of(new, range(4), 0)
     assert [group.candidates for group in groups] == [[0, 1], [2, 3]]
+
+
+def noisy():
+    layers = [keras.layers.GaussianNoise(0.1), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((3,)), *layers])
+    model.compile("sgd", "mse")
+    return model
+
+
+def accumulating():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(gradient_accumulation_steps=2), "mse")
+    return model
+
+
+# What cannot be stacked, by backend.
+OBSTACLES = {
+    "torch": {noisy: "layer 'gaussian_noise.*' draws random numbers, on PyTorch"},
+    "tensorflow": {accumulating: "gradients are accumulated, on TensorFlow"},
+}
+
+
+@pytest.mark.parametrize("model", [noisy, accumulating])
+def test_what_a_backend_cannot_train_at_once_is_named(model):
+    expected = OBSTACLES.get(keras.backend.backend(), {}).get(model)
+    found = obstacle(model())
+    if expected is None:
+        assert found is None
+    else:
+        assert re.fullmatch(f"the {expected}|{expected}", found)
+
+
+def test_smaller_models_are_trained_more_at_once():
+    width = programs.current().width
+    if keras.backend.backend() == "torch":
+        assert [width(n) for n in (0, 10**4, 10**5, 10**9)] == [128, 128, 20, 8]
+    else:
+        assert width(0) == width(10**9) == 8
 
 
 ONE_PROGRAM = """

@@ -1,8 +1,10 @@
 """What a compiled training loop over many models needs of a backend.
 
-One file per backend that can train many models at once, all with the same functions:
+One file per backend, all with the same names:
 
-- `compiled(function)`: compiled by XLA, one program for each shape of its arguments.
+- `COMPILES`: whether `compiled` compiles, which takes time and spares some.
+- `compiled(function)`: compiled by XLA, one program for each shape of its arguments;
+  where nothing compiles, the function as it is.
 - `vectorized(function)`: a function of stacked arguments that does at once what
   `function` does with each of them.
 - `repeat(count, body, carry)`: `carry = body(i, carry)` for i = 0, …, count − 1, where
@@ -10,9 +12,14 @@ One file per backend that can train many models at once, all with the same funct
 - `choose(index, branches, carry)`: `branches[index - 1](carry)`; for index 0, `carry`.
 - `value_and_gradients(function, values)`: `function(values)` gives (a scalar, others);
   with them, the scalar's gradient for each of the values, zero where there is none.
+- `obstacle(model)`: why models like this cannot be trained at once here; None if they
+  can.
+- `make_pure(model)`: has the layers draw random numbers such that they can be stacked.
 - `as_pure(optimizer)`: the optimizer, not built, such that it updates variables within
   a `keras.StatelessScope`.
 - `concurrency()`: how many programs are best run at once, each in a thread.
+- `width(weights)`: how many models, of so many weights each, a program is best run for
+  on a processor.
 - `free_memory()`: the bytes that an accelerator has left; None on a processor.
 - `set_within(stack, index, value)`: `stack` with `value` at `[:, index]`.
 - `precision()`, `set_precision(value)`: the backend's setting of how exact numbers are.
@@ -22,7 +29,7 @@ from importlib import import_module
 
 import keras
 
-NAMES = ("tensorflow", "jax")
+NAMES = ("tensorflow", "jax", "torch")
 
 
 def current():

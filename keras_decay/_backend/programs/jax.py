@@ -2,7 +2,9 @@
 
 import jax
 
-from keras_decay._backend.programs._machine import UNKNOWN, cores
+from keras_decay._backend.programs._machine import UNKNOWN, WIDTH, cores
+
+COMPILES = True
 
 
 def compiled(function):
@@ -26,12 +28,25 @@ def value_and_gradients(function, values):
     return value, others, gradients
 
 
+def obstacle(model):
+    del model
+
+
+def make_pure(model):
+    del model
+
+
 def as_pure(optimizer):
     return optimizer
 
 
 def concurrency():
     return cores() if jax.default_backend() == "cpu" else 1
+
+
+def width(weights):
+    del weights
+    return WIDTH
 
 
 def free_memory():

@@ -3,7 +3,9 @@
 import keras
 import tensorflow as tf
 
-from keras_decay._backend.programs._machine import UNKNOWN, cores
+from keras_decay._backend.programs._machine import UNKNOWN, WIDTH, cores
+
+COMPILES = True
 
 
 def compiled(function):
@@ -50,6 +52,17 @@ def value_and_gradients(function, values):
     return value, others, [tf.convert_to_tensor(g) for g in gradients]
 
 
+def obstacle(model):
+    inner = getattr(model.optimizer, "optimizer", model.optimizer)
+    if inner.gradient_accumulation_steps:
+        return "gradients are accumulated, on TensorFlow"
+    return None
+
+
+def make_pure(model):
+    del model
+
+
 def as_pure(optimizer):
     """An optimizer whose class does not bypass `keras.Variable`.
 
@@ -85,6 +98,11 @@ def _parents():
 
 def concurrency():
     return 1 if tf.config.list_logical_devices("GPU") else cores()
+
+
+def width(weights):
+    del weights
+    return WIDTH
 
 
 def free_memory():

@@ -1,0 +1,146 @@
+"""PyTorch's side of the interface described in `keras_decay._backend.programs`.
+
+Nothing is compiled: operations run one by one, each for all models at once, so that
+what PyTorch spends on an operation is spent once for all of them.
+"""
+
+import functools
+
+import keras
+import torch
+
+from keras_decay._backend.programs._machine import UNKNOWN
+
+COMPILES = False
+# Of all models together that are trained at once on a processor.
+WEIGHTS = 2**21
+
+
+def compiled(function):
+    return torch.no_grad()(function)
+
+
+def vectorized(function):
+    return torch.vmap(function)
+
+
+def repeat(count, body, carry):
+    for i in range(int(count)):
+        carry = body(i, carry)
+    return carry
+
+
+def choose(index, branches, carry):
+    number = int(index)
+    return branches[number - 1](carry) if number else carry
+
+
+def value_and_gradients(function, values):
+    slopes = torch.func.grad_and_value(function, has_aux=True)
+    gradients, (value, others) = slopes(values)
+    return value, others, gradients
+
+
+def obstacle(model):
+    for layer in model._flatten_layers():
+        # PyTorch's generators cannot be stacked.
+        if layer._seed_generators and type(layer) is not keras.layers.Dropout:
+            return f"the layer {layer.name!r} draws random numbers, on PyTorch"
+    return None
+
+
+def make_pure(model):
+    for layer in model._flatten_layers():
+        if type(layer) is keras.layers.Dropout and layer.rate > 0:
+            # Not by setattr: Keras would keep account of it.
+            object.__setattr__(layer, "call", functools.partial(_dropout, layer))
+
+
+def _dropout(layer, inputs, training=False):
+    """What `Dropout` does, with a mask that can be stacked."""
+    if not training:
+        return inputs
+    state = layer.seed_generator.next()
+    sizes = layer.noise_shape or (None,) * inputs.ndim
+    shape = [n if m is None else m for n, m in zip(inputs.shape, sizes, strict=True)]
+    kept = 1.0 - layer.rate
+    mask = _Mask.apply(state.sum(), tuple(shape), kept)
+    return torch.where(mask, inputs / kept, torch.zeros_like(inputs))
+
+
+class _Mask(torch.autograd.Function):
+    """Booleans that Keras would draw with this seed, one after another if stacked."""
+
+    @staticmethod
+    def forward(seed, shape, chance):
+        generator = torch.Generator(device=seed.device)
+        generator.manual_seed(int(seed) & 0xFFFFFFFF)
+        chances = torch.full(shape, chance, device=seed.device)
+        return torch.bernoulli(chances, generator=generator).bool()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def vmap(info, in_dims, seed, shape, chance):
+        seeds = seed.movedim(in_dims[0], 0)
+        return torch.stack([_Mask.apply(each, shape, chance) for each in seeds]), 0
+
+
+def as_pure(optimizer):
+    """An optimizer whose class does not bypass `keras.Variable`.
+
+    Keras puts a subclass of its own in the place of each of its optimizers on PyTorch,
+    which changes native tensors in place. The class that was asked for does the same by
+    operations on variables; what its parent for PyTorch overrides is taken back here.
+    """
+    if optimizer.built:
+        optimizer = type(optimizer).from_config(optimizer.get_config())
+    native, base = keras.optimizers.Optimizer.__mro__[1:3]
+    package = native.__module__.rpartition(".")[0]
+    asked = next(c for c in type(optimizer).__mro__ if not _is_within(c, package))
+    taken_back = {
+        name: vars(base)[name]
+        for name in vars(native)
+        if name in vars(base) and not name.startswith("__")
+    }
+    pure = type("Pure", (native,), taken_back)
+    optimizer.__class__ = type(asked.__name__, (asked, pure), {})
+    return optimizer
+
+
+def _is_within(cls, package):
+    return cls.__module__.startswith(package + ".")
+
+
+def concurrency():
+    # An operation uses all cores by itself.
+    return 1
+
+
+def width(weights):
+    # The more, the less an operation costs for each, until they outgrow the cache.
+    return min(max(WEIGHTS // max(weights, 1), 8), 128)
+
+
+def free_memory():
+    if not torch.cuda.is_available():
+        return None
+    free, _ = torch.cuda.mem_get_info()
+    return free or UNKNOWN
+
+
+def set_within(stack, index, value):
+    stack = stack.clone()
+    stack[:, index] = value
+    return stack
+
+
+def precision():
+    """How exact products of float32 are, on devices that have a choice."""
+    return torch.get_float32_matmul_precision()
+
+
+def set_precision(precision):
+    torch.set_float32_matmul_precision(precision)
