@@ -10,6 +10,7 @@ in a second, divided by what the backend reaches for nothing but such products, 
 by 8 and compiled.
 
     python benchmarks/search.py [--backend NAME …] [--repeats N] [--strengths N]
+                                [--units N] [--layers N]
 """
 
 import argparse
@@ -25,7 +26,7 @@ import time
 
 NAMES = ("tensorflow", "jax", "torch")
 FOLDS, SEEDS, EPOCHS, BATCH = 5, 4, 100, 64
-WIDTH, DEPTH = 128, 6
+UNITS, LAYERS = 128, 6
 STACK = 8
 
 
@@ -41,9 +42,9 @@ def build(l2=1e-3):
     import keras
 
     model = keras.Sequential([keras.Input((10,))])
-    for _ in range(DEPTH):
+    for _ in range(LAYERS):
         penalty = keras.regularizers.L2(l2)
-        model.add(keras.layers.Dense(WIDTH, "relu", kernel_regularizer=penalty))
+        model.add(keras.layers.Dense(UNITS, "relu", kernel_regularizer=penalty))
     model.add(keras.layers.Dense(1))
     model.compile("adam", "mse")
     return model
@@ -112,8 +113,8 @@ def keras_tuner():
 
 def operations(rows):
     """Floating-point operations of the matrix products of one training."""
-    inner = WIDTH * WIDTH * (DEPTH - 1)
-    first, last = 10 * WIDTH, WIDTH
+    inner = UNITS * UNITS * (LAYERS - 1)
+    first, last = 10 * UNITS, UNITS
     train, valid = rows * (FOLDS - 1) / FOLDS, rows / FOLDS
     # Forward, and backward by the weights and by the inputs (the first layer's not).
     step = 2 * (3 * (inner + last) + 2 * first)
@@ -129,9 +130,9 @@ def rate(turns=2000):
     from keras_decay._backend import programs
 
     rng = np.random.default_rng(0)
-    a = ops.convert_to_tensor(rng.normal(size=(STACK, BATCH, WIDTH)).astype("float32"))
-    w = ops.convert_to_tensor(rng.normal(size=(STACK, WIDTH, WIDTH)).astype("float32"))
-    w = w / np.float32(np.sqrt(WIDTH))  # the product keeps its size
+    a = ops.convert_to_tensor(rng.normal(size=(STACK, BATCH, UNITS)).astype("float32"))
+    w = ops.convert_to_tensor(rng.normal(size=(STACK, UNITS, UNITS)).astype("float32"))
+    w = w / np.float32(np.sqrt(UNITS))  # the product keeps its size
 
     def products(a, w, count):
         program = programs.current()
@@ -144,13 +145,14 @@ def rate(turns=2000):
         start = time.perf_counter()
         keras.ops.convert_to_numpy(run(a, w, count))
         best = min(best, time.perf_counter() - start)
-    return 2 * STACK * BATCH * WIDTH * WIDTH * turns / best
+    return 2 * STACK * BATCH * UNITS * UNITS * turns / best
 
 
 def compare(repeats, strengths):
     import keras
     import numpy as np
 
+    print(f"\n{LAYERS} layers of {UNITS} units")
     rows = len(data()[0])
     grid = [float(v) for v in np.logspace(-5, -1, strengths)]
     fits = len(grid) * FOLDS * SEEDS
@@ -187,16 +189,21 @@ def compare(repeats, strengths):
 
 
 def main():
+    global UNITS, LAYERS
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backend", nargs="*", choices=NAMES, default=NAMES)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--strengths", type=int, default=25)
+    parser.add_argument("--units", type=int, default=UNITS)
+    parser.add_argument("--layers", type=int, default=LAYERS)
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    UNITS, LAYERS = arguments.units, arguments.layers
     if arguments.here:
         compare(arguments.repeats, arguments.strengths)
         return
     options = ["--repeats", arguments.repeats, "--strengths", arguments.strengths]
+    options += ["--units", UNITS, "--layers", LAYERS]
     for backend in arguments.backend:
         subprocess.run(
             [sys.executable, __file__, "--here", *map(str, options)],

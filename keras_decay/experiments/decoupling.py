@@ -266,9 +266,9 @@ def _verdict(advantage):
 
 
 FORMS = {
-    "l2": "loss + λ/2 Σw²",
-    "decoupled": "w − u − (η_t/η_0) λ w",
-    "decoupled_rate": "w − u − η_t λ w",
+    "l2": "λ/2 Σw²",
+    "decoupled": "(η_t/η_0) λ w",
+    "decoupled_rate": "η_t λ w",
 }
 
 
@@ -288,9 +288,10 @@ def _table(maps, slopes):
                 )
             )
     return Table(
-        columns=("data", "optimizer", "form of λ", "slope", "corr.", "best loss"),
+        columns=("data", "optimizer", "decay", "slope", "corr.", "best loss"),
         rows=tuple(rows),
         note=(
+            "decay: λ/2 Σw² is added to the loss, the others are taken off the weights\n"
             "slope: of log best λ against log η, mean over seeds ± 95 % interval; at\n"
             "0 the best λ is the same for every η. corr.: of the two, mean over seeds\n"
             "best loss: on validation rows without the penalty, mean over seeds"

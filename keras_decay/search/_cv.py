@@ -57,7 +57,7 @@ class DecaySearchCV(BaseEstimator):
 
     after `keras.utils.set_random_seed(seed)`, with the rows of an epoch in the order of
     `kd.search.epoch_order`; candidates that differ in numbers only are trained together
-    in one compiled program where that is possible (`engine_` says).
+    in one program where that is possible (`engine_` says).
 
     The score is minus the data loss on the held-out rows in the last epoch (or in that
     which early stopping restored): never the penalised loss, which would count the

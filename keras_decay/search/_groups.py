@@ -1,4 +1,4 @@
-"""Candidates sorted into groups, each trained by one compiled program.
+"""Candidates sorted into groups, each trained by one program.
 
 `build` is called once for each candidate. Two candidates are of one group if their
 models differ in the numbers of their slots alone: by their configs, and by the loss

@@ -4,7 +4,7 @@ import keras
 
 from keras_decay._backend import programs
 from keras_decay.optimizers import DecoupledWeightDecay
-from keras_decay.search._slots import optimizers_of, without_branches
+from keras_decay.search._slots import optimizers_of, with_our_penalties
 
 # Methods of a model that the program has in its own place.
 _REPLACED = ("train_step", "test_step", "fit", "evaluate", "make_train_function")
@@ -49,7 +49,7 @@ def prepare(model):
 
     The model must be one that nobody else has: it can no longer be trained by `fit`.
     """
-    without_branches(model)
+    with_our_penalties(model)
     backend = programs.current()
     backend.make_pure(model)
     if isinstance(model.optimizer, DecoupledWeightDecay):
