@@ -291,7 +291,7 @@ def _table(maps, slopes):
         columns=("data", "optimizer", "decay", "slope", "corr.", "best loss"),
         rows=tuple(rows),
         note=(
-            "decay: λ/2 Σw² is added to the loss, the others are taken off the weights\n"
+            "decay: λ/2 Σw² as a term of the loss, the others taken off the weights\n"
             "slope: of log best λ against log η, mean over seeds ± 95 % interval; at\n"
             "0 the best λ is the same for every η. corr.: of the two, mean over seeds\n"
             "best loss: on validation rows without the penalty, mean over seeds"
