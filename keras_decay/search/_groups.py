@@ -5,6 +5,7 @@ models differ in the numbers of their slots alone: by their configs, and by the 
 that they compute for some rows, since a config need not say all.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,8 +88,10 @@ def reason_of(error):
     """What an error says of why a program cannot train a model."""
     if isinstance(error, NotVectorizable):
         return str(error)
-    lines = str(error).strip().splitlines()
-    said = f": {lines[0][:200]}" if lines else ""
+    # Without what Keras puts before and around the message of an error in a layer.
+    text = re.sub(r"\x1b\[\d*m", "", str(error))
+    text = re.sub(r"^Exception encountered when calling .*\n", "", text).strip()
+    said = f": {text.splitlines()[0][:200]}" if text else ""
     return f"the program failed with {type(error).__name__}{said}"
 
 

@@ -9,7 +9,7 @@ import searches
 
 from keras_decay._backend import programs
 from keras_decay.search import _building, _engine, _width
-from keras_decay.search._groups import groups_of
+from keras_decay.search._groups import groups_of, reason_of
 from keras_decay.search._run import run
 
 COMPILES = programs.current().COMPILES
@@ -94,6 +94,23 @@ class ResourceExhaustedError(Exception):
 )
 def test_errors_that_tell_of_too_little_memory(error, is_one):
     assert _engine._is_out_of_memory(error) is is_one
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("no kernel\nand a long text", ": no kernel"),
+        ("", ""),
+        (
+            "Exception encountered when calling Conv2D.call().\n\n\x1b[1mno batching "
+            "rule\x1b[0m\n\nArguments received by Conv2D.call():\n  • inputs=…",
+            ": no batching rule",
+        ),
+    ],
+)
+def test_what_is_told_of_an_error(text, said):
+    expected = f"the program failed with RuntimeError{said}"
+    assert reason_of(RuntimeError(text)) == expected
 
 
 def test_a_chunk_is_as_wide_as_cores_or_memory_allow(job_and_tasks, monkeypatch):

@@ -5,6 +5,7 @@ import re
 import keras
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 import keras_decay as kd
 from keras_decay._backend import programs
@@ -95,6 +96,51 @@ def test_models_of_other_structure_are_other_groups(job):
     new = Job(other, grid, job.splits, job.data, job.settings)
     groups = groups_of(new, range(4), 0)
     assert [group.candidates for group in groups] == [[0, 1], [2, 3]]
+
+
+def images():
+    return [
+        *(keras.layers.Reshape((8, 8, 1)), keras.layers.Conv2D(3, 3, padding="same")),
+        *(keras.layers.MaxPooling2D(), keras.layers.DepthwiseConv2D(2)),
+        keras.layers.Flatten(),
+    ]
+
+
+def sequences():
+    return [keras.layers.Reshape((8, 8)), keras.layers.LSTM(3)]
+
+
+def tokens():
+    return [keras.layers.Embedding(17, 2), keras.layers.LSTM(2, dropout=0.0)]
+
+
+# All where PyTorch has its own ways, of laying out images and of drawing numbers.
+LAYERS = [images, sequences, tokens]
+
+
+@pytest.mark.parametrize(
+    "layers", LAYERS if keras.backend.backend() == "torch" else [images]
+)
+def test_layers_of_many_kinds_are_trained_at_once(layers):
+    x, y = load_digits(return_X_y=True)
+    x, y = x[:60], y[:60, None] / 9
+
+    def build(l2):
+        last = keras.layers.Dense(1, kernel_regularizer=kd.L2(l2))
+        model = keras.Sequential([keras.Input((64,)), *layers(), last])
+        model.compile("sgd", "mse")
+        return model
+
+    found = {}
+    for engine in ("vectorized", "sequential"):
+        found[engine] = kd.sweep(
+            *(build, {"l2": [0.01, 0.1]}, x, y),
+            epochs=2,
+            validation_split=0.2,
+            engine=engine,
+            verbose=False,
+        ).final["val_data_loss"]
+    np.testing.assert_allclose(found["vectorized"], found["sequential"], rtol=1e-4)
 
 
 def noisy():

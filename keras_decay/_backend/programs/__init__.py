@@ -14,7 +14,7 @@ One file per backend, all with the same names:
   with them, the scalar's gradient for each of the values, zero where there is none.
 - `obstacle(model)`: why models like this cannot be trained at once here; None if they
   can.
-- `make_pure(model)`: has the layers draw random numbers such that they can be stacked.
+- `make_pure(model)`: has the layers do in another way what cannot be stacked.
 - `as_pure(optimizer)`: the optimizer, not built, such that it updates variables within
   a `keras.StatelessScope`.
 - `concurrency()`: how many programs are best run at once, each in a thread.

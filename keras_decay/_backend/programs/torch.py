@@ -44,16 +44,44 @@ def value_and_gradients(function, values):
 def obstacle(model):
     for layer in model._flatten_layers():
         # PyTorch's generators cannot be stacked.
-        if layer._seed_generators and type(layer) is not keras.layers.Dropout:
+        if _draws(layer) and type(layer) is not keras.layers.Dropout:
             return f"the layer {layer.name!r} draws random numbers, on PyTorch"
     return None
+
+
+def _draws(layer):
+    if not layer._seed_generators:
+        return False
+    # The cell of a recurrent layer has a generator whether it draws or not.
+    rates = [vars(layer).get(name) for name in ("dropout", "recurrent_dropout")]
+    return rates == [None, None] or any(rates)
 
 
 def make_pure(model):
     for layer in model._flatten_layers():
         if type(layer) is keras.layers.Dropout and layer.rate > 0:
-            # Not by setattr: Keras would keep account of it.
-            object.__setattr__(layer, "call", functools.partial(_dropout, layer))
+            call = functools.partial(_dropout, layer)
+        elif hasattr(layer, "data_format"):
+            call = functools.partial(_in_any_layout, layer.call)
+        else:
+            continue
+        # Not by setattr: Keras would keep account of it.
+        object.__setattr__(layer, "call", call)
+
+
+def _in_any_layout(call, *arguments, **keywords):
+    with _AnyLayout():
+        return call(*arguments, **keywords)
+
+
+class _AnyLayout(torch.overrides.TorchFunctionMode):
+    """Tensors stay as they lie: Keras' layout for convolutions cannot be stacked."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is torch.Tensor.is_contiguous and "memory_format" in kwargs:
+            return True
+        return func(*args, **kwargs)
 
 
 def _dropout(layer, inputs, training=False):
