@@ -56,6 +56,12 @@ def obstacle(model):
     inner = getattr(model.optimizer, "optimizer", model.optimizer)
     if inner.gradient_accumulation_steps:
         return "gradients are accumulated, on TensorFlow"
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.RNN) and not layer.unroll:
+            # XLA has no lists of tensors, to which the loop is stacked.
+            return (
+                f"the layer {layer.name!r} is not unrolled (unroll=True), on TensorFlow"
+            )
     return None
 
 
