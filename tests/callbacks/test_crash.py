@@ -29,7 +29,7 @@ def test_killed_at_random_moments(tmp_path, run_python):
 
     Fifty times where a process starts fast; KERAS_DECAY_KILLS sets another number.
     """
-    kills = {"torch": 50, "tensorflow": 10, "jax": 5}[BACKEND]
+    kills = {"torch": 50, "tensorflow": 5, "jax": 5}[BACKEND]
     kills = int(os.environ.get("KERAS_DECAY_KILLS", kills))
     source = (HERE / "killed.py").read_text()
     printed = run_python(source, tmp_path, kills, 0).stdout

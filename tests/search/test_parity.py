@@ -1,7 +1,7 @@
 """Twenty random configurations: the vectorised member equals a plain `fit`.
 
-By default those that together have every feature twice; KERAS_DECAY_PARITY=20 asks for
-all.
+By default all on PyTorch, and elsewhere the first few of those that together have every
+feature twice; KERAS_DECAY_PARITY=20 asks for all.
 
 Oracle: `model.fit` of Keras on the same batches in the same order, from the same seed,
 with its own `EarlyStopping` and `sample_weight`.
@@ -95,9 +95,9 @@ def has(config):
 
 FIRST, OTHERS = by_coverage(configurations())
 CONFIGURATIONS = [*FIRST, *OTHERS]
-# By default those that have every feature twice, and on JAX the first few of them:
-# the program is the same, and `fit` takes long to compile there.
-COUNT = 5 if keras.backend.backend() == "jax" else len(FIRST)
+# By default all where nothing is compiled; elsewhere the first few, since program and
+# `fit` take many seconds to compile for each.
+COUNT = len(CONFIGURATIONS) if keras.backend.backend() == "torch" else 5
 COUNT = int(os.environ.get("KERAS_DECAY_PARITY", COUNT))
 
 

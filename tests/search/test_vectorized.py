@@ -171,7 +171,10 @@ def recurrent():
 
 # What cannot be stacked, by backend.
 OBSTACLES = {
-    "torch": {noisy: "the layer 'gaussian_noise.*' draws random numbers, on PyTorch"},
+    "torch": {
+        noisy: "the layer 'gaussian_noise.*' draws random numbers, on PyTorch",
+        accumulating: "gradients are accumulated, on PyTorch",
+    },
     "tensorflow": {
         accumulating: "gradients are accumulated, on TensorFlow",
         recurrent: r"the layer 'gru.*' is not unrolled \(unroll=True\), on TensorFlow",
@@ -187,6 +190,17 @@ def test_what_a_backend_cannot_train_at_once_is_named(model):
         assert found is None
     else:
         assert re.fullmatch(expected, found)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's modules")
+def test_a_module_of_pytorch_is_left_to_fit():
+    """Its weights are not those that the program has: it would not be trained."""
+    import torch
+
+    layer = keras.layers.TorchModuleWrapper(torch.nn.Linear(3, 1), name="own")
+    model = keras.Sequential([keras.Input((3,)), layer])
+    model.compile("sgd", "mse")
+    assert obstacle(model) == "the layer 'own' is a module of PyTorch"
 
 
 def test_smaller_models_are_trained_more_at_once():

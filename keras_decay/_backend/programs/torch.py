@@ -42,7 +42,13 @@ def value_and_gradients(function, values):
 
 
 def obstacle(model):
+    inner = getattr(model.optimizer, "optimizer", model.optimizer)
+    if inner.gradient_accumulation_steps:
+        return "gradients are accumulated, on PyTorch"
     for layer in model._flatten_layers():
+        # Its weights are its own, whatever a `keras.StatelessScope` says of them.
+        if isinstance(layer, keras.layers.TorchModuleWrapper):
+            return f"the layer {layer.name!r} is a module of PyTorch"
         # PyTorch's generators cannot be stacked.
         if _draws(layer) and type(layer) is not keras.layers.Dropout:
             return f"the layer {layer.name!r} draws random numbers, on PyTorch"
@@ -59,7 +65,7 @@ def _draws(layer):
 
 def make_pure(model):
     for layer in model._flatten_layers():
-        if type(layer) is keras.layers.Dropout and layer.rate > 0:
+        if type(layer) is keras.layers.Dropout and 0 < layer.rate < 1:
             call = functools.partial(_dropout, layer)
         elif hasattr(layer, "data_format"):
             call = functools.partial(_in_any_layout, layer.call)
