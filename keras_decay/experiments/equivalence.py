@@ -21,8 +21,6 @@ DECAY = 0.02  # λ' of the coupling "learning_rate", in units of η
 STRONGER = 30
 # Above this the two trainings are not the same up to rounding.
 ROUNDING = 1e-10
-
-
 SGD: tuple[str, dict] = ("SGD", {})
 MOMENTUM = ("SGD", {"momentum": 0.9})
 

@@ -22,7 +22,6 @@ class Conditions(NamedTuple):
 
 def conditions():
     """Those of this process."""
-    program = programs.current()
     return Conditions(
         keras.version(),
         keras.backend.backend(),
@@ -30,7 +29,7 @@ def conditions():
         keras.config.epsilon(),
         keras.config.image_data_format(),
         keras.config.dtype_policy().name,
-        None if program is None else program.precision(),
+        programs.current().precision(),
     )
 
 
@@ -57,8 +56,7 @@ def under(wanted):
 
 
 def _impose(wanted):
-    if wanted.precision is not None:
-        programs.current().set_precision(wanted.precision)
+    programs.current().set_precision(wanted.precision)
     keras.config.set_floatx(wanted.floatx)
     keras.config.set_epsilon(wanted.epsilon)
     keras.config.set_image_data_format(wanted.image_data_format)

@@ -131,8 +131,7 @@ def _regularizers(model):
 def with_our_penalties(model):
     """Put equal penalties in the place of Keras' `L1L2` and `L2`.
 
-    The one asks `if self.l1`; the other is added up entry by entry on TensorFlow, which
-    takes a tenth of the training of the diabetes network.
+    The one asks `if self.l1`; the other XLA adds up entry by entry on TensorFlow.
 
     The model must be one that nobody else has.
     """

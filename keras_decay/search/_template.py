@@ -16,8 +16,6 @@ def obstacle(model):
     Args:
         model: A compiled and built model.
     """
-    if programs.current() is None:
-        return f"there is no vectorised engine for {keras.backend.backend()}"
     for name in _REPLACED:
         if getattr(type(model), name) is not getattr(keras.Model, name):
             return f"the model has a {name} of its own"
@@ -37,6 +35,8 @@ def _obstacle_of(optimizer):
         return "the loss is scaled (LossScaleOptimizer)"
     if optimizer.use_ema:
         return "the optimizer averages weights (use_ema)"
+    if optimizer.gradient_accumulation_steps and not programs.current().ACCUMULATES:
+        return f"gradients are accumulated, on {keras.backend.backend()}"
     rate = optimizer.__dict__.get("_learning_rate")
     known = (keras.Variable, keras.optimizers.schedules.LearningRateSchedule)
     if callable(rate) and not isinstance(rate, known):

@@ -173,10 +173,10 @@ def recurrent():
 OBSTACLES = {
     "torch": {
         noisy: "the layer 'gaussian_noise.*' draws random numbers, on PyTorch",
-        accumulating: "gradients are accumulated, on PyTorch",
+        accumulating: "gradients are accumulated, on torch",
     },
     "tensorflow": {
-        accumulating: "gradients are accumulated, on TensorFlow",
+        accumulating: "gradients are accumulated, on tensorflow",
         recurrent: r"the layer 'gru.*' is not unrolled \(unroll=True\), on TensorFlow",
     },
 }

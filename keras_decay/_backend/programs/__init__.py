@@ -3,6 +3,7 @@
 One file per backend, all with the same names:
 
 - `COMPILES`: whether `compiled` compiles, which takes time and spares some.
+- `ACCUMULATES`: whether models that accumulate gradients can be trained at once.
 - `compiled(function)`: compiled by XLA, one program for each shape of its arguments;
   where nothing compiles, the function as it is.
 - `vectorized(function)`: a function of stacked arguments that does at once what
@@ -29,10 +30,7 @@ from importlib import import_module
 
 import keras
 
-NAMES = ("tensorflow", "jax", "torch")
-
 
 def current():
-    """The module of the backend that Keras runs on, or None if it has none."""
-    name = keras.backend.backend()
-    return import_module(f"{__name__}.{name}") if name in NAMES else None
+    """The module of the backend that Keras runs on."""
+    return import_module(f"{__name__}.{keras.backend.backend()}")

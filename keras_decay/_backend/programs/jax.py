@@ -4,7 +4,7 @@ import jax
 
 from keras_decay._backend.programs._machine import UNKNOWN, WIDTH, cores
 
-COMPILES = True
+COMPILES = ACCUMULATES = True
 
 
 def compiled(function):

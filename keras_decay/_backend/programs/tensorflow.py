@@ -4,8 +4,10 @@ import keras
 import tensorflow as tf
 
 from keras_decay._backend.programs._machine import UNKNOWN, WIDTH, cores
+from keras_decay._backend.programs._optimizers import pure_class
 
 COMPILES = True
+ACCUMULATES = False
 
 
 def compiled(function):
@@ -53,9 +55,6 @@ def value_and_gradients(function, values):
 
 
 def obstacle(model):
-    inner = getattr(model.optimizer, "optimizer", model.optimizer)
-    if inner.gradient_accumulation_steps:
-        return "gradients are accumulated, on TensorFlow"
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.RNN) and not layer.unroll:
             # XLA has no lists of tensors, to which the loop is stacked.
@@ -77,21 +76,8 @@ def as_pure(optimizer):
     """
     if optimizer.built:
         optimizer = type(optimizer).from_config(optimizer.get_config())
-    optimizer.__class__ = _pure_class(type(optimizer))
+    optimizer.__class__ = pure_class(type(optimizer), *_parents())
     return optimizer
-
-
-def _pure_class(cls):
-    native, base = _parents()
-    taken_back = {
-        name: vars(base)[name]
-        for name in vars(native)
-        if name in vars(base) and not name.startswith("__")
-    }
-    # Just before `native` among the parents: what `cls` or Keras' own class of the
-    # optimizer overrides, perhaps with a call of `super()`, stays.
-    pure = type("Pure", (native,), taken_back)
-    return type(cls.__name__, (cls, pure), {})
 
 
 def _parents():

@@ -10,8 +10,9 @@ import keras
 import torch
 
 from keras_decay._backend.programs._machine import UNKNOWN
+from keras_decay._backend.programs._optimizers import pure_class
 
-COMPILES = False
+COMPILES = ACCUMULATES = False
 # Of all models together that are trained at once on a processor.
 WEIGHTS = 2**21
 
@@ -42,9 +43,6 @@ def value_and_gradients(function, values):
 
 
 def obstacle(model):
-    inner = getattr(model.optimizer, "optimizer", model.optimizer)
-    if inner.gradient_accumulation_steps:
-        return "gradients are accumulated, on PyTorch"
     for layer in model._flatten_layers():
         # Its weights are its own, whatever a `keras.StatelessScope` says of them.
         if isinstance(layer, keras.layers.TorchModuleWrapper):
@@ -134,13 +132,7 @@ def as_pure(optimizer):
     native, base = keras.optimizers.Optimizer.__mro__[1:3]
     package = native.__module__.rpartition(".")[0]
     asked = next(c for c in type(optimizer).__mro__ if not _is_within(c, package))
-    taken_back = {
-        name: vars(base)[name]
-        for name in vars(native)
-        if name in vars(base) and not name.startswith("__")
-    }
-    pure = type("Pure", (native,), taken_back)
-    optimizer.__class__ = type(asked.__name__, (asked, pure), {})
+    optimizer.__class__ = pure_class(asked, native, base)
     return optimizer
 
 
