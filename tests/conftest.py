@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -9,22 +10,66 @@ import sys
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-if os.environ.get("KERAS_BACKEND") == "jax":
-    # Most tests have JAX compile what an earlier one had: what is compiled is kept for
-    # this run of the tests, and for the processes that it starts.
-    programs = tempfile.mkdtemp(prefix="compiled-by-jax-")
-    atexit.register(shutil.rmtree, programs, ignore_errors=True)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = programs
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
-
-import keras
 import pytest
 
-from keras_decay.experiments import _double
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if os.environ.get("KERAS_BACKEND") == "jax":
+    # Compiled programs are kept for the whole run, workers and subprocesses included:
+    # most tests compile what an earlier one has compiled. XLA's expensive passes take
+    # longer than they save in tests.
+    os.environ.setdefault("XLA_FLAGS", "--xla_llvm_disable_expensive_passes=true")
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        programs = tempfile.mkdtemp(prefix="compiled-by-jax-")
+        atexit.register(shutil.rmtree, programs, ignore_errors=True)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = programs
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
+MISSING = "needs a package that is not installed:"
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--complete",
+        action="store_true",
+        help="fail if a test is skipped because a package is missing",
+    )
+
+
+def pytest_configure(config):
+    """Give each worker one core: workers that share cores slow each other down."""
+    if (getattr(config.option, "numprocesses", None) or 0) > 1:
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("needs"):
+        for package in mark.args:
+            if importlib.util.find_spec(package) is None:
+                pytest.skip(f"{MISSING} {package}")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if config.option.complete and _missing_packages(terminalreporter):
+        terminalreporter.section("skipped for want of a package", red=True)
+        for reason in sorted(_missing_packages(terminalreporter)):
+            terminalreporter.line(reason)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.option.complete and reporter and _missing_packages(reporter):
+        session.exitstatus = exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def _missing_packages(reporter):
+    reasons = {str(report.longrepr[2]) for report in reporter.stats.get("skipped", [])}
+    return {reason for reason in reasons if MISSING in reason}
 
 
 def pytest_collection_finish():
@@ -36,6 +81,8 @@ def pytest_collection_finish():
 @pytest.fixture(autouse=True)
 def fixed_seed():
     """Every test starts from the same random state and Keras' default float."""
+    import keras  # not at the top: the process that hands out tests needs none
+
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_floatx("float32")
@@ -54,6 +101,8 @@ def collected_garbage():
 @pytest.fixture
 def float64():
     """Keras' default float is float64 during the test."""
+    from keras_decay.experiments import _double
+
     with _double.precision():
         yield
 
@@ -61,6 +110,8 @@ def float64():
 @pytest.fixture(scope="module")
 def float64_for_hypothesis():
     """float64 for a test that Hypothesis runs, which refuses fixtures of a function."""
+    from keras_decay.experiments import _double
+
     with _double.precision():
         yield
 

@@ -41,6 +41,19 @@ once = pytest.mark.skipif(
 )
 
 
+def mostly_slow(cases, quick):
+    """The cases as parameters of a test: all but the `quick` ones are marked slow."""
+    cases, quick = list(cases), list(quick)
+    assert all(case in cases for case in quick)
+    return [case if case in quick else slow(case) for case in cases]
+
+
+def slow(case):
+    """The case as parameters of a test that is marked slow."""
+    values = case if isinstance(case, tuple) else [case]
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def one_program(function):
     """`function` as one program on JAX, which else compiles every operation."""
     if keras.backend.backend() == "jax":

@@ -109,8 +109,8 @@ def test_fine_tuning(run):
 
 
 @on_tensorflow
+@pytest.mark.needs("keras_tuner")
 def test_keras_tuner(run):
-    pytest.importorskip("keras_tuner")
     names, _, said = run("keras_tuner_search")
     value, trials = names["value"], names["trials"]
     # The choice is the best by the loss on the data, and this is what the model has.
@@ -131,8 +131,8 @@ def test_keras_tuner(run):
 
 
 @on_tensorflow
+@pytest.mark.needs("optuna")
 def test_optuna(run):
-    pytest.importorskip("optuna")
     names, _, said = run("optuna_search")
     study, compared = names["study"], names["compared"]
     assert len(study.trials) == names["ROUNDS"] * names["TRIALS"]

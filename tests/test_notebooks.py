@@ -5,9 +5,7 @@ from pathlib import Path
 import keras
 import pytest
 
-nbformat = pytest.importorskip("nbformat")
-nbclient = pytest.importorskip("nbclient")
-
+pytestmark = pytest.mark.needs("nbformat", "nbclient", "ipykernel", "pandas")
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
@@ -16,12 +14,17 @@ def test_there_are_notebooks():
     assert NOTEBOOKS
 
 
+@pytest.mark.slow
+@pytest.mark.written
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
     reason="a page is written for one backend",
 )
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path):
+    import nbclient
+    import nbformat
+
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         notebook, timeout=600, resources={"metadata": {"path": FOLDER}}
@@ -35,6 +38,8 @@ def test_a_notebook_runs(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_carries_its_outputs(path):
+    import nbformat
+
     notebook = nbformat.read(path, as_version=4)
     text, pictures = outputs(notebook)
     assert text and pictures

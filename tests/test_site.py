@@ -86,12 +86,15 @@ def test_links_lead_somewhere(path):
         assert target.startswith("http") or (path.parent / target).exists(), target
 
 
+@pytest.mark.slow
+@pytest.mark.written
 @one_backend
+@pytest.mark.needs("mkdocs", "material", "mkdocstrings", "nbconvert")
 def test_the_site_builds_without_a_warning(tmp_path, monkeypatch):
     """Strict: links, anchors, pages outside the navigation, and names are looked at."""
-    build = pytest.importorskip("mkdocs.commands.build")
-    config = pytest.importorskip("mkdocs.config")
-    pytest.importorskip("mkdocstrings")
+    from mkdocs import config
+    from mkdocs.commands import build
+
     monkeypatch.chdir(ROOT)
     build.build(config.load_config(str(ROOT / "mkdocs.yml"), site_dir=str(tmp_path)))
     text = (tmp_path / "api" / "penalties.html").read_text()

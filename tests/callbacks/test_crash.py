@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
 
+@pytest.mark.slow
 @posix
 def test_killed_at_random_moments(tmp_path, run_python):
     """Oracle: the same training, not interrupted.
@@ -82,6 +83,7 @@ model.fit(x, y, batch_size=50, epochs=6, shuffle=False, verbose=0,
 """
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="new processes are slow to start")
 def test_new_processes_with_backup_and_restore(tmp_path):

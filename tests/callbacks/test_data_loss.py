@@ -71,8 +71,10 @@ def test_generator(build, data):
     check(rows)
 
 
+@pytest.mark.needs("tensorflow")
 def test_tf_data(build, data):
-    tf = pytest.importorskip("tensorflow")
+    import tensorflow as tf
+
     dataset = tf.data.Dataset.from_tensor_slices(data).batch(16)
     check(fit(build(), dataset, validation_data=dataset))
 

@@ -255,6 +255,7 @@ def test_the_rate_of_the_epoch_is_recorded(build, data):
     assert rates == sorted(rates, reverse=True)
 
 
+@pytest.mark.needs("pandas")
 def test_to_dataframe(build, data):
     curve = LearningCurve(track_norms=True)
     build().fit(*data, epochs=2, verbose=0, callbacks=[curve])

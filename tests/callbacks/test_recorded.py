@@ -200,7 +200,15 @@ class Sequence(keras.utils.PyDataset):
         return self.x[part], self.y[part]
 
 
-@pytest.mark.parametrize("kind", ["sequence", "dataset", "endless dataset", "split"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "sequence",
+        "split",
+        pytest.param("dataset", marks=pytest.mark.needs("tensorflow")),
+        pytest.param("endless dataset", marks=pytest.mark.needs("tensorflow")),
+    ],
+)
 def test_data_that_can_be_evaluated_again(build, data, kind):
     """Oracle: the metric of a model that does not change."""
     model, curve = build(optimizer=frozen()), LearningCurve(reevaluate=True)
@@ -210,7 +218,8 @@ def test_data_that_can_be_evaluated_again(build, data, kind):
     elif kind == "split":
         settings = {"validation_split": 0.2}
     else:
-        tf = pytest.importorskip("tensorflow")
+        import tensorflow as tf
+
         x = tf.data.Dataset.from_tensor_slices(data).batch(25)
         x = (x.repeat() if kind == "endless dataset" else x,)
         settings = {"steps_per_epoch": 2} if kind == "endless dataset" else {}
@@ -244,6 +253,7 @@ class Late(keras.callbacks.Callback):
             logs["late"] = 7.0
 
 
+@pytest.mark.needs("pandas")
 def test_tables_have_as_many_cells_in_every_row(build, data, tmp_path):
     curve = LearningCurve(track_penalty="layers", track_norms=True, track_batches=2)
     path = tmp_path / "run.csv"
@@ -349,11 +359,11 @@ def test_bad_arguments_are_named(arguments, error):
         LearningCurve(**arguments)
 
 
+@pytest.mark.needs("tensorboard")
 def test_tensorboard(build, data, tmp_path):
     """Oracle: what TensorBoard itself reads, of a run that was restarted."""
-    reader = pytest.importorskip(
-        "tensorboard.backend.event_processing.event_accumulator"
-    )
+    from tensorboard.backend.event_processing import event_accumulator as reader
+
     path, folder = tmp_path / "run.jsonl", tmp_path / "board"
     settings = {"epochs": 2, "validation_data": data, "verbose": 0}
     model = build()
@@ -380,8 +390,8 @@ def test_tensorboard(build, data, tmp_path):
             assert layer in read.Tags()["scalars"]
 
 
+@pytest.mark.needs("tensorboard")
 def test_a_board_that_cannot_be_written_is_said_before_training(build, data, tmp_path):
-    pytest.importorskip("tensorboard")
     (tmp_path / "board").write_text("a file")
     model = build()
     with pytest.raises(OSError, match="`tensorboard` cannot be written"):
@@ -389,11 +399,10 @@ def test_a_board_that_cannot_be_written_is_said_before_training(build, data, tmp
     assert int(model.optimizer.iterations) == 0
 
 
+@pytest.mark.needs("tensorboard")
 def test_a_board_that_fails_does_not_cost_the_training(
     build, data, tmp_path, monkeypatch
 ):
-    pytest.importorskip("tensorboard")
-
     def fail(step, scalars):
         raise OSError("disk full")
 

@@ -27,7 +27,9 @@ def curve():
 
 
 def frame():
-    return pytest.importorskip("pandas").DataFrame(ROWS)
+    import pandas
+
+    return pandas.DataFrame(ROWS)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def frame():
         lambda: {"loss": [1.0, 0.5], "val_loss": np.array([2.0, 1.5])},
         history,
         curve,
-        frame,
+        pytest.param(frame, marks=pytest.mark.needs("pandas")),
     ],
     ids=["rows", "tuple", "lists", "history", "curve", "frame"],
 )
@@ -71,8 +73,10 @@ def test_validation_at_every_kth_epoch(epochs, every):
     assert list(series.epochs) == when
 
 
+@pytest.mark.needs("pandas")
 def test_empty_cells_of_a_frame_are_not_recorded_values():
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     table = pandas.DataFrame([{"loss": 1.0, "val_loss": 1.0}, {"loss": 0.5}])
     assert "val_loss" not in _columns.as_rows(table)[1]
     table.loc[1, "loss"] = np.nan

@@ -30,7 +30,8 @@ def rows(path):
 
 
 def table(path, separator=",", **settings):
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     pandas.DataFrame(ROWS).to_csv(path, sep=separator, **settings)
 
 
@@ -40,10 +41,15 @@ def table(path, separator=",", **settings):
         jsonl,
         lists,
         rows,
-        table,
-        lambda path: table(path, "\t", index=False),
-        lambda path: table(path, "~", index=False),
-        lambda path: table(path, index=False, encoding="utf-8-sig"),
+        *(
+            pytest.param(write, marks=pytest.mark.needs("pandas"))
+            for write in (
+                table,
+                lambda path: table(path, "\t", index=False),
+                lambda path: table(path, "~", index=False),
+                lambda path: table(path, index=False, encoding="utf-8-sig"),
+            )
+        ),
     ],
     ids=["jsonl", "lists", "rows", "csv", "tsv", "tilde", "with a mark"],
 )

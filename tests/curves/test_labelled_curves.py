@@ -8,12 +8,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
-pytest.importorskip("sklearn")
-
 import labelled_data
 import labelling
+import pytest
 import verdicts_table
 
 CONTENT = json.loads(verdicts_table.FILE.read_text())

@@ -9,6 +9,7 @@ import pytest
 HERE = Path(__file__).parent
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="keras.distribution")
 def test_data_and_model_parallel(run_python):
     """Oracle: the same training on one device, in the same process."""

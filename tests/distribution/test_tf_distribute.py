@@ -15,9 +15,10 @@ import keras
 import pytest
 
 HERE = Path(__file__).parent
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="tf.distribute"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.distribute"),
+]
 
 
 def start(script, *arguments, **environment):

@@ -90,9 +90,10 @@ def with_a_small_epsilon():
     return start, sequence, replay(everything(adam, 0.5), start, sequence)
 
 
+@pytest.mark.needs("jax", "optax")
 def test_adam_equals_optax_adamw_in_float64(float64):
-    optax = pytest.importorskip("optax")
     import jax
+    import optax
 
     start, sequence, ours = with_a_small_epsilon()
     was = jax.config.jax_enable_x64
@@ -111,8 +112,10 @@ def test_adam_equals_optax_adamw_in_float64(float64):
     assert_close(ours, weights, rtol=0, atol=1e-9)
 
 
+@pytest.mark.needs("torch")
 def test_adam_equals_torch_adamw_in_float64(float64):
-    torch = pytest.importorskip("torch")
+    import torch
+
     start, sequence, ours = with_a_small_epsilon()
     weights = {n: torch.tensor(w, requires_grad=True) for n, w in start.items()}
     theirs = torch.optim.AdamW(

@@ -12,7 +12,7 @@ import keras_decay as kd
 
 if keras.backend.backend() != "torch":
     pytest.skip("about torch.compile", allow_module_level=True)
-torch = pytest.importorskip("torch")
+import torch
 
 START, GRADIENTS = recorded_gradients(3)
 

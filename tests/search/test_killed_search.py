@@ -14,6 +14,7 @@ BACKEND = keras.backend.backend()
 TESTS = Path(__file__).parent.parent
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_killed_at_random_moments(tmp_path, run_python):
     """Oracle: the same search, not interrupted; every number is equal to it.

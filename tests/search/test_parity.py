@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from sklearn import datasets
 from sklearn.preprocessing import scale
+from support import slow
 
 import keras_decay as kd
 from keras_decay._backend import programs
@@ -230,7 +231,9 @@ def by_fit(job, task):
     return history, model.predict(held_out[0], verbose=0)
 
 
-@pytest.mark.parametrize("config", CONFIGURATIONS[:COUNT], ids=name)
+@pytest.mark.parametrize(
+    "config", [CONFIGURATIONS[0], *map(slow, CONFIGURATIONS[1:COUNT])], ids=name
+)
 def test_the_vectorised_member_equals_fit(config):
     if "float64" in config["features"]:
         with _double.precision():

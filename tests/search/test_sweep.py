@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-import pandas
 import pytest
 from searched_models import INPUTS, X, Y, network, ridge, trained_by_hand, two_inputs
 
@@ -63,6 +62,10 @@ def test_what_it_chooses_and_shows(swept):
         np.testing.assert_array_equal(ours, kept)
     lines = repr(swept).splitlines()
     assert len(lines) == 6 and lines[3 + means.argmin()].endswith("*")
+
+
+@pytest.mark.needs("pandas")
+def test_it_as_a_data_frame(swept):
     table = swept.to_dataframe()
     assert list(table["seed"]) == [3, 1, 3, 1] and list(table["epochs"]) == [2] * 4
     np.testing.assert_array_equal(
@@ -136,7 +139,10 @@ def test_early_stopping_of_each_member():
     assert result.best_index_ == 0
 
 
+@pytest.mark.needs("pandas")
 def test_data_may_come_in_any_form():
+    import pandas
+
     as_dict = {"a": X[:, :2], "b": X[:, 2:]}
     losses = [
         kd.sweep(build, [{}], x, y, **{**HOW, "epochs": 1}).history["loss"]

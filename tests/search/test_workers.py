@@ -30,7 +30,8 @@ def loky():
 @contextlib.contextmanager
 def dask():
     """One process, with two threads that take chunks."""
-    distributed = pytest.importorskip("distributed")
+    import distributed
+
     how = {"dashboard_address": None, "host": "127.0.0.1"}
     with (
         distributed.LocalCluster(1, threads_per_worker=2, **how) as cluster,
@@ -42,7 +43,7 @@ def dask():
 
 @contextlib.contextmanager
 def ray():
-    ray = pytest.importorskip("ray")
+    import ray
     from ray.util.joblib import register_ray
 
     register_ray()
@@ -92,7 +93,15 @@ def in_this_process(tmp_path_factory):
 
 
 @processes
-@pytest.mark.parametrize("backend", [loky, dask, ray])
+@pytest.mark.parametrize(
+    "backend",
+    [
+        loky,
+        pytest.param(dask, marks=[pytest.mark.slow, pytest.mark.needs("distributed")]),
+        pytest.param(ray, marks=[pytest.mark.slow, pytest.mark.needs("ray")]),
+    ],
+    ids=["loky", "dask", "ray"],
+)
 def test_workers_give_what_this_process_gives(backend, tmp_path, in_this_process):
     folder, memory = tmp_path / "processes", tmp_path / "memory"
     folder.mkdir()

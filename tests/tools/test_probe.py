@@ -264,8 +264,10 @@ def test_bad_arguments(arguments, error, words):
         kd.audit(**{"model": kernels(), **arguments})
 
 
+@pytest.mark.needs("pandas")
 def test_a_data_frame():
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     frame = kd.audit(kernels("adam")).to_dataframe()
     assert isinstance(frame, pandas.DataFrame) and len(frame) == 2
     assert list(frame["role"]) == ["kernel", "kernel"]

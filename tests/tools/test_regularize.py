@@ -276,6 +276,7 @@ def residual_network():
     return keras.Model(inputs, layers.Dense(4, name="predictions")(x))
 
 
+@pytest.mark.needs("pandas")
 def test_a_pretrained_network():
     network = residual_network()
     for layer in network.layers[:-1]:

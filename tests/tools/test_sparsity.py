@@ -23,6 +23,7 @@ def model():
     return made
 
 
+@pytest.mark.needs("pandas")
 def test_rows_and_layers():
     net = model()
     before = net.get_weights()
