@@ -9,7 +9,15 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from keras_decay import _validation
-from keras_decay.search import _data, _inputs, _plots, _refit, _scoring, _tasks
+from keras_decay.search import (
+    _data,
+    _inputs,
+    _plots,
+    _refit,
+    _scoring,
+    _tasks,
+    _weighting,
+)
 from keras_decay.search._arguments import (
     check_verbose,
     engine_arguments,
@@ -61,7 +69,8 @@ class DecaySearchCV(BaseEstimator):
 
     The score is minus the data loss on the held-out rows in the last epoch (or in that
     which early stopping restored): never the penalised loss, which would count the
-    penalty itself against a strong one. Seeds are averaged within a fold, and
+    penalty itself against a strong one. With `sample_weight` it is −Σwl/Σw, so that
+    weights of another scale score the same. Seeds are averaged within a fold, and
 
         SE = sd(ddof=1) / √folds
 
@@ -218,8 +227,10 @@ class DecaySearchCV(BaseEstimator):
             y: Targets, likewise. Where the loss is a crossentropy they may be any
                 labels, one for each row.
             sample_weight: One non-negative number for each row, or None. It weights
-                training and the data loss of held-out rows; scorers by name or callable
-                see the rows unweighted, as in scikit-learn.
+                training, and the score of held-out rows is minus the weighted mean of
+                their data loss, Σwl/Σw over all rows of the fold; scorers by name or
+                callable see the rows unweighted, as in scikit-learn. `curves_` have
+                Keras' own losses, Σwl/n.
             groups: One label for each row, for splitters that keep groups together.
 
         Returns:
@@ -227,7 +238,8 @@ class DecaySearchCV(BaseEstimator):
 
         Raises:
             TypeError, ValueError: If an argument, of the constructor too, is not as
-                described; before anything is trained. ValueError also if every
+                described, or if all rows that a fold trains on or holds out have the
+                weight zero; before anything is trained. ValueError also if every
                 candidate ended in NaN.
             KeyboardInterrupt: After Ctrl-C, if no candidate was finished in all folds.
         """
@@ -273,6 +285,12 @@ class DecaySearchCV(BaseEstimator):
             _data.product(weight, _inputs.class_weights(self.class_weight, y)),
             weight,
         )
+        by_loss = any(scorer is None for scorer in scorers.values())
+        _weighting.check_folds(
+            *(splits, data),
+            {"sample_weight": sample_weight, "class_weight": self.class_weight},
+            scored=by_loss or settings.stopping is not None,
+        )
         job = Job(self.build, candidates, splits, data, settings)
         tasks = _tasks.tasks_of(len(candidates), len(splits), seeds)
         with progress(self.verbose, "trainings") as show:
@@ -282,7 +300,10 @@ class DecaySearchCV(BaseEstimator):
             raise KeyboardInterrupt
         _tasks.warn_of_failures(candidates, trainings, error_score)
         held_out = _tasks.held_out_rows(splits, X, y) if settings.predict else []
-        scores, times = trainings.scores(scorers, held_out, targets, error_score)
+        weighted = _weighting.WeightedScores(splits, data)
+        scores, times = trainings.scores(
+            scorers, held_out, targets, error_score, weighted
+        )
         _refit.check_scores(scores, scorers)
         self.cv_results_ = cv_results(candidates, scores, trainings.seconds(), times)
         self.scorer_ = scorers if several else scorers[main]
@@ -294,7 +315,7 @@ class DecaySearchCV(BaseEstimator):
         ]
         self.engine_ = engine_of(outcomes)
         self._targets, self._strength, self._main = targets, strength, main
-        self._train_loss = trainings.final("data_loss").mean(axis=1)
+        self._train_loss = trainings.training_loss(weighted).mean(axis=1)
         if targets.classes is not None:
             self.classes_ = targets.classes
         self._choose()
@@ -364,8 +385,8 @@ class DecaySearchCV(BaseEstimator):
         Args:
             X: Inputs like those of `fit`.
             y: Targets like those of `fit`.
-            sample_weight: One number for each row, for the data loss (scoring=None)
-                alone; or None.
+            sample_weight: One non-negative number for each row, for the data loss
+                (scoring=None) alone; or None. The score is then −Σwl/Σw over all rows.
 
         Returns:
             A float; higher is better.
@@ -387,7 +408,9 @@ class DecaySearchCV(BaseEstimator):
         y = targets.encode(labels_of(targets.coding, _inputs.targets(y, X)))
         weight = _data.weights("sample_weight", sample_weight, length(X))
         x, y = _data.arrays("X", X), _data.arrays("y", y)
-        return -_scoring.data_loss(self.best_estimator_, x, y, weight, self.batch_size)
+        return -_weighting.data_loss(
+            self.best_estimator_, x, y, weight, self.batch_size
+        )
 
     def plot(self, ax=None, *, param=None):
         """Draw the validation curve, or a heat map where two parameters vary.

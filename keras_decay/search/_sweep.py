@@ -19,6 +19,7 @@ from keras_decay.search._progress import progress
 from keras_decay.search._result import SweepResult
 from keras_decay.search._run import run
 from keras_decay.search._stopping import stopping_of
+from keras_decay.search._weighting import check_rows
 from keras_decay.search._work import Data, Job, Split, Task
 
 
@@ -96,8 +97,9 @@ def sweep(
         A `SweepResult`.
 
     Raises:
-        TypeError, ValueError: If an argument is not as described. It names the
-            argument, and nothing has been trained then.
+        TypeError, ValueError: If an argument is not as described, or if all rows to
+            train or to validate on have the weight zero. It names the argument, and
+            nothing has been trained then.
 
     Example:
 
@@ -133,6 +135,11 @@ def sweep(
     )
     how = engine_arguments(engine, max_parallel, n_jobs, memory)
     check_verbose(verbose)
+    given = {"sample_weight": sample_weight, "class_weight": class_weight}
+    remedy = "Mix the rows before, or leave out those of weight zero"
+    check_rows(data.weight, split.train, given, "that is trained on", remedy)
+    given.pop("class_weight")
+    check_rows(data.valid_weight, split.valid, given, "to validate on", remedy)
     job = Job(build, candidates, [split], data, settings)
     tasks = [Task(c, 0, seed) for c in range(len(candidates)) for seed in seeds]
     with progress(verbose, "trainings") as show:

@@ -97,7 +97,7 @@ def test_every_score_is_that_of_fit(searched):
             validation_data=(X[held_out], Y[held_out], weight[held_out]),
         )
         squares = (model.predict(X[held_out], verbose=0)[:, 0] - Y[held_out]) ** 2
-        scores.append(-np.mean(weight[held_out] * squares))
+        scores.append(-np.average(squares, weights=weight[held_out]))
         losses.append(history["val_loss"])
     results = searched.cv_results_
     # Seeds are averaged within the fold, and the penalty is no part of the score.
@@ -119,7 +119,7 @@ def test_the_choice_is_trained_on_all_rows_as_by_fit(searched):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
     outputs = model.predict(X, verbose=0)[:, 0]
     np.testing.assert_allclose(searched.predict(X), outputs, rtol=1e-4, atol=1e-6)
-    loss = np.mean(weight * (outputs - Y) ** 2)
+    loss = np.average((outputs - Y) ** 2, weights=weight)
     assert searched.score(X, Y, sample_weight=weight) == pytest.approx(-loss, rel=1e-4)
     assert searched.refit_epochs_ == 2 and searched.refit_time_ > 0
 
