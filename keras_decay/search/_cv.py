@@ -105,10 +105,12 @@ class DecaySearchCV(BaseEstimator):
         refit: How to choose the model to be trained on all rows: "1se"; True for the
             best mean; a function of `cv_results_` that returns an index; False for
             none. With several scores the name of the one that decides by its mean.
-        stronger: Name of the parameter that is the strength, with a leading "-" if it
-            regularises more when it is smaller: "l2", "-scale". None for the only one
-            that varies, if its name reads as a strength's or its values are real
-            numbers; one called scale, radius or sigma is then stronger when smaller.
+        stronger: Name of the parameter that is the strength; None for the only one that
+            varies. Whether larger or smaller values regularise more is measured on
+            models of some values: by their penalties, decay, constraints and dropout.
+            A leading sign says it where it cannot be measured: "+strength" if larger
+            values regularise more, "-scale" if smaller values do. (A name without a
+            sign then counts as "+".)
         n_iter: How many candidates to draw; needed if there are distributions.
         random_state: For drawing them.
         early_stopping: A `keras.callbacks.EarlyStopping` that is applied to each
@@ -291,6 +293,10 @@ class DecaySearchCV(BaseEstimator):
             {"sample_weight": sample_weight, "class_weight": self.class_weight},
             scored=by_loss or settings.stopping is not None,
         )
+        if weight is not None:
+            _weighting.divides_by_weight(model)
+        del model
+        strength = _refit.directed(strength, self, candidates, seeds[0], row)
         job = Job(self.build, candidates, splits, data, settings)
         tasks = _tasks.tasks_of(len(candidates), len(splits), seeds)
         with progress(self.verbose, "trainings") as show:

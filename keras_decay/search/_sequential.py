@@ -60,9 +60,9 @@ def train(job, task):
     history = history_of(curve.rows)
     weight = data.valid_weight
     if weight is not None and len(split.valid) and divides_by_weight(model):
-        held_out = [rows_of(each, split.valid) for each in (data.x, data.y, weight)]
+        x, y, weight = (rows_of(a, split.valid) for a in (data.x, data.y, weight))
         # The model has the weights of the epoch that counts, the only one looked at.
-        loss = data_loss(model, *held_out, batch_size=settings.batch_size)
+        loss = data_loss(model, x, y, weight, settings.batch_size)
         history[BY_WEIGHT] = np.full(len(curve.rows), loss)
     return Outcome(
         history=history,

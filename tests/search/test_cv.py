@@ -338,7 +338,10 @@ def test_each_way_to_choose(quickly):
 
 def test_a_scale_is_stronger_when_it_is_smaller(monkeypatch):
     def build(scale):
-        return ridge()
+        prior = kd.GaussianPrior(scale, 100)
+        model = keras.Sequential([keras.layers.Dense(1, kernel_regularizer=prior)])
+        model.compile("sgd", "mse")
+        return model
 
     outcomes = {1.0: [3.0, 3.2], 2.0: [1.0, 1.4], 4.0: [0.9, 1.3], 8.0: [2.0, 2.1]}
 
@@ -351,12 +354,14 @@ def test_a_scale_is_stronger_when_it_is_smaller(monkeypatch):
         return done, report
 
     use(monkeypatch, engine)
-    for stronger in (None, "-scale"):
+    for stronger in (None, "-scale", "scale"):
         search = quick({"scale": list(outcomes)}, build, cv=2, stronger=stronger)
         search.fit(X, Y)
         # The best has 1.1 ± 0.2; 1.2 is within that, 3.1 is not.
         assert (search.lambda_min_, search.lambda_1se_) == (4.0, 2.0)
-    search = quick({"scale": list(outcomes)}, build, cv=2, stronger="scale").fit(X, Y)
+    with pytest.warns(UserWarning, match="a larger 'scale' regularises more, but"):
+        search = quick({"scale": list(outcomes)}, build, cv=2, stronger="+scale")
+        search.fit(X, Y)
     assert (search.lambda_min_, search.lambda_1se_) == (4.0, 4.0)
 
 
