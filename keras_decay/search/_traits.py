@@ -1,4 +1,4 @@
-"""All that decides how a model trains, as a digest: for models of two candidates.
+"""All that decides how a model trains, as a digest that is equal in every process.
 
 It walks the objects that a model holds: numbers, arrays, variables, functions with what
 they close over, objects of the user's own classes. It passes over names, and over what
@@ -108,7 +108,9 @@ class Traits:
             self._say(len(thing))
             self._all(*thing)
         elif isinstance(thing, (set, frozenset)):
-            self._say(sorted(map(repr, thing)))
+            # Others have an order, and a text, of their process alone.
+            plain = [each for each in thing if isinstance(each, (*_PLAIN, str))]
+            self._say(len(thing), sorted(map(repr, plain)))
         elif not self._function(thing):
             self._object(thing)
 
