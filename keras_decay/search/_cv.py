@@ -90,7 +90,8 @@ class DecaySearchCV(BaseEstimator):
 
     Args:
         build: Function of the hyperparameters, by name, that returns a compiled
-            `keras.Model`, a new one at each call. Numbers arrive as Python's own.
+            `keras.Model`, a new one of new layers at each call. Numbers arrive as
+            Python's own.
         param_grid: Dict from names of parameters to lists of values or to scipy
             distributions; or a list of such dicts.
         cv: Number of folds (in the order of the rows, stratified for a classifier), a
@@ -240,9 +241,11 @@ class DecaySearchCV(BaseEstimator):
 
         Raises:
             TypeError, ValueError: If an argument, of the constructor too, is not as
-                described, or if all rows that a fold trains on or holds out have the
-                weight zero; before anything is trained. ValueError also if every
-                candidate ended in NaN.
+                described, if all rows that a fold trains on or holds out have the
+                weight zero, if two calls of `build` share what training changes, if the
+                only parameter that varies changes nothing in the models, or if the rule
+                needs to be told the direction of a strength; before anything is
+                trained. ValueError also if every candidate ended in NaN.
             KeyboardInterrupt: After Ctrl-C, if no candidate was finished in all folds.
         """
         start = time.perf_counter()

@@ -62,7 +62,8 @@ def sweep(
 
     Args:
         build: Function of the hyperparameters, by name, that returns a compiled
-            `keras.Model`, a new one at each call. Numbers arrive as Python's own.
+            `keras.Model`, a new one of new layers at each call. Numbers arrive as
+            Python's own.
         params: Dict from names of parameters to lists of values, of which every
             combination is a candidate; or a list of dicts, each a candidate.
         x: Inputs as `fit` takes them: arrays, data frames, lists or dicts of these. Not
@@ -97,9 +98,10 @@ def sweep(
         A `SweepResult`.
 
     Raises:
-        TypeError, ValueError: If an argument is not as described, or if all rows to
-            train or to validate on have the weight zero. It names the argument, and
-            nothing has been trained then.
+        TypeError, ValueError: If an argument is not as described, if all rows to train
+            or to validate on have the weight zero, if two calls of `build` share what
+            training changes, or if the only parameter that varies changes nothing in
+            the models. It names the argument, and nothing has been trained then.
 
     Example:
 

@@ -24,6 +24,7 @@ from keras_decay.search._conditions import conditions
 
 # Objects that are looked at: beyond it a digest is not known.
 BUDGET = 200_000
+LARGEST = 2**24  # numbers of an array
 _PLAIN = (type(None), bool, int, float, complex, bytes, range, slice)
 _BACKENDS = ("tensorflow", "torch", "jax", "jaxlib", "_thread", "threading")
 # Names, caches, and copies of arguments that are not read again.
@@ -62,12 +63,18 @@ class Traits:
         own |= {id(v) for v in model.metrics_variables}
         self._others: list[keras.Variable] = []
         self._say(conditions())
+        try:
+            self._walk(model)
+        except Exception:  # objects of the user's may do anything when looked at
+            self._is_known = False
+        self.digest = self._found.hexdigest() if self._is_known else None
+        self.variables = [v for v in self._others if id(v) not in own]
+
+    def _walk(self, model):
         self._refer(model)
         while self._left and self._is_known:
             self._describe(self._left.popleft())
             self._is_known &= len(self._alive) < BUDGET
-        self.digest = self._found.hexdigest() if self._is_known else None
-        self.variables = [v for v in self._others if id(v) not in own]
 
     def _say(self, *words):
         self._found.update(repr(words).encode())
@@ -126,7 +133,9 @@ class Traits:
         if array.dtype.hasobject:
             self._all(*array.ravel().tolist())
         else:
-            self._found.update(array.tobytes())
+            # Of an array as large as all data a sample.
+            flat = array.reshape(-1)[:: 1 + array.size // LARGEST]
+            self._found.update(flat.tobytes())
 
     def _function(self, thing):
         """Describe a function, a class or the like; return whether it is one."""

@@ -361,11 +361,22 @@ def by_an_opaque_object(l2):
     return model
 
 
+class Unwilling:
+    def __getattribute__(self, name):
+        raise OSError("no")
+
+
+def by_an_object_that_does_not_show_itself(l2):
+    model = model_of(L.Dense(2))
+    model.held = [Unwilling()]
+    return model
+
+
 REACHING = [
     *(subclassed, with_an_object_of_the_users, by_a_training_step, by_a_closure),
     *(by_a_partial, by_a_setting_of_the_module, by_a_callable_regularizer),
     *(by_a_variable, by_a_schedule, by_an_initializer, by_the_activity, by_compile),
-    by_an_opaque_object,
+    *(by_an_opaque_object, by_an_object_that_does_not_show_itself),
 ]
 
 

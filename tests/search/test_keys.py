@@ -151,6 +151,12 @@ def test_each_of_these_makes_another_key(changed, usual):
     assert key(**CHANGES[changed]) != usual == key()
 
 
+def test_the_type_of_the_data_makes_another_key():
+    """Of equal bytes, and of equal losses."""
+    zeros = [np.zeros((40, 1), kind) for kind in ("float32", "int32")]
+    assert key(data={"y": zeros[0]}) != key(data={"y": zeros[1]})
+
+
 @pytest.mark.parametrize("name", PAIRS)
 def test_each_of_these_parameters_makes_another_key(name):
     build, one, other = PAIRS[name]
