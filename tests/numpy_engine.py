@@ -25,7 +25,9 @@ def _outcome(job, task, l2, coding):
     x = np.reshape(job.data.x, (len(job.data.x), -1)).astype("float64")
     x = np.c_[x, np.ones(len(x))]  # the last row of the weights is the bias
     link, loss, y = _likelihood(coding, np.asarray(job.data.y))
-    weight = np.ones(len(x)) if job.data.weight is None else job.data.weight
+    given = {"": job.data.weight, "val_": job.data.valid_weight}
+    weights = {k: np.ones(len(x)) if w is None else w for k, w in given.items()}
+    weight = weights[""]
     split = job.splits[task.split]
     rows, w = split.train, np.zeros((x.shape[1], y.shape[1]))
     strength = l2 * np.ones_like(w)
@@ -38,7 +40,7 @@ def _outcome(job, task, l2, coding):
         for name, part in (("", rows), ("val_", split.valid)):
             if not len(part):
                 continue
-            each = weight[part] * loss(link(x[part] @ w), y[part])
+            each = weights[name][part] * loss(link(x[part] @ w), y[part])
             penalty = np.sum(strength * w**2)
             history.setdefault(f"{name}data_loss", []).append(each.mean())
             history.setdefault(f"{name}loss", []).append(each.mean() + penalty)

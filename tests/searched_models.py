@@ -51,6 +51,14 @@ def softmax(l2=0.0):
     return classifier("sparse_categorical_crossentropy", 3, "softmax", l2)
 
 
+def model_of(*layers, optimizer=None, loss="mse", **compiled):
+    """A compiled model of these layers and an output."""
+    model = keras.Sequential([keras.Input((3,)), *layers, keras.layers.Dense(1)])
+    compiled = {"run_eagerly": EAGERLY, **compiled}
+    model.compile(optimizer or keras.optimizers.SGD(0.01), loss, **compiled)
+    return model
+
+
 def two_inputs(l2=0.0):
     """A model of a dict of inputs."""
     inputs = {name: keras.Input((size,), name=name) for name, size in INPUTS.items()}

@@ -9,7 +9,15 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from keras_decay import _validation
-from keras_decay.search import _data, _inputs, _plots, _refit, _scoring, _tasks
+from keras_decay.search import (
+    _data,
+    _inputs,
+    _plots,
+    _refit,
+    _scoring,
+    _tasks,
+    _weighting,
+)
 from keras_decay.search._arguments import (
     check_verbose,
     engine_arguments,
@@ -61,7 +69,8 @@ class DecaySearchCV(BaseEstimator):
 
     The score is minus the data loss on the held-out rows in the last epoch (or in that
     which early stopping restored): never the penalised loss, which would count the
-    penalty itself against a strong one. Seeds are averaged within a fold, and
+    penalty itself against a strong one. With `sample_weight` it is −Σwl/Σw, so that
+    weights of another scale score the same. Seeds are averaged within a fold, and
 
         SE = sd(ddof=1) / √folds
 
@@ -81,7 +90,8 @@ class DecaySearchCV(BaseEstimator):
 
     Args:
         build: Function of the hyperparameters, by name, that returns a compiled
-            `keras.Model`, a new one at each call. Numbers arrive as Python's own.
+            `keras.Model`, a new one of new layers at each call. Numbers arrive as
+            Python's own.
         param_grid: Dict from names of parameters to lists of values or to scipy
             distributions; or a list of such dicts.
         cv: Number of folds (in the order of the rows, stratified for a classifier), a
@@ -96,10 +106,12 @@ class DecaySearchCV(BaseEstimator):
         refit: How to choose the model to be trained on all rows: "1se"; True for the
             best mean; a function of `cv_results_` that returns an index; False for
             none. With several scores the name of the one that decides by its mean.
-        stronger: Name of the parameter that is the strength, with a leading "-" if it
-            regularises more when it is smaller: "l2", "-scale". None for the only one
-            that varies, if its name reads as a strength's or its values are real
-            numbers; one called scale, radius or sigma is then stronger when smaller.
+        stronger: Name of the parameter that is the strength; None for the only one that
+            varies. Whether larger or smaller values regularise more is measured on
+            models of some values: by their penalties, decay, constraints and dropout.
+            A leading sign says it where it cannot be measured: "+strength" if larger
+            values regularise more, "-scale" if smaller values do. (A name without a
+            sign then counts as "+".)
         n_iter: How many candidates to draw; needed if there are distributions.
         random_state: For drawing them.
         early_stopping: A `keras.callbacks.EarlyStopping` that is applied to each
@@ -218,8 +230,10 @@ class DecaySearchCV(BaseEstimator):
             y: Targets, likewise. Where the loss is a crossentropy they may be any
                 labels, one for each row.
             sample_weight: One non-negative number for each row, or None. It weights
-                training and the data loss of held-out rows; scorers by name or callable
-                see the rows unweighted, as in scikit-learn.
+                training, and the score of held-out rows is minus the weighted mean of
+                their data loss, Σwl/Σw over all rows of the fold; scorers by name or
+                callable see the rows unweighted, as in scikit-learn. `curves_` have
+                Keras' own losses, Σwl/n.
             groups: One label for each row, for splitters that keep groups together.
 
         Returns:
@@ -227,8 +241,11 @@ class DecaySearchCV(BaseEstimator):
 
         Raises:
             TypeError, ValueError: If an argument, of the constructor too, is not as
-                described; before anything is trained. ValueError also if every
-                candidate ended in NaN.
+                described, if all rows that a fold trains on or holds out have the
+                weight zero, if two calls of `build` share what training changes, if the
+                only parameter that varies changes nothing in the models, or if the rule
+                needs to be told the direction of a strength; before anything is
+                trained. ValueError also if every candidate ended in NaN.
             KeyboardInterrupt: After Ctrl-C, if no candidate was finished in all folds.
         """
         start = time.perf_counter()
@@ -273,6 +290,16 @@ class DecaySearchCV(BaseEstimator):
             _data.product(weight, _inputs.class_weights(self.class_weight, y)),
             weight,
         )
+        by_loss = any(scorer is None for scorer in scorers.values())
+        _weighting.check_folds(
+            *(splits, data),
+            {"sample_weight": sample_weight, "class_weight": self.class_weight},
+            scored=by_loss or settings.stopping is not None,
+        )
+        if weight is not None:
+            _weighting.divides_by_weight(model)
+        del model
+        strength = _refit.directed(strength, self, candidates, seeds[0], row)
         job = Job(self.build, candidates, splits, data, settings)
         tasks = _tasks.tasks_of(len(candidates), len(splits), seeds)
         with progress(self.verbose, "trainings") as show:
@@ -282,7 +309,10 @@ class DecaySearchCV(BaseEstimator):
             raise KeyboardInterrupt
         _tasks.warn_of_failures(candidates, trainings, error_score)
         held_out = _tasks.held_out_rows(splits, X, y) if settings.predict else []
-        scores, times = trainings.scores(scorers, held_out, targets, error_score)
+        weighted = _weighting.WeightedScores(splits, data)
+        scores, times = trainings.scores(
+            scorers, held_out, targets, error_score, weighted
+        )
         _refit.check_scores(scores, scorers)
         self.cv_results_ = cv_results(candidates, scores, trainings.seconds(), times)
         self.scorer_ = scorers if several else scorers[main]
@@ -294,7 +324,7 @@ class DecaySearchCV(BaseEstimator):
         ]
         self.engine_ = engine_of(outcomes)
         self._targets, self._strength, self._main = targets, strength, main
-        self._train_loss = trainings.final("data_loss").mean(axis=1)
+        self._train_loss = trainings.training_loss(weighted).mean(axis=1)
         if targets.classes is not None:
             self.classes_ = targets.classes
         self._choose()
@@ -364,8 +394,8 @@ class DecaySearchCV(BaseEstimator):
         Args:
             X: Inputs like those of `fit`.
             y: Targets like those of `fit`.
-            sample_weight: One number for each row, for the data loss (scoring=None)
-                alone; or None.
+            sample_weight: One non-negative number for each row, for the data loss
+                (scoring=None) alone; or None. The score is then −Σwl/Σw over all rows.
 
         Returns:
             A float; higher is better.
@@ -387,7 +417,9 @@ class DecaySearchCV(BaseEstimator):
         y = targets.encode(labels_of(targets.coding, _inputs.targets(y, X)))
         weight = _data.weights("sample_weight", sample_weight, length(X))
         x, y = _data.arrays("X", X), _data.arrays("y", y)
-        return -_scoring.data_loss(self.best_estimator_, x, y, weight, self.batch_size)
+        return -_weighting.data_loss(
+            self.best_estimator_, x, y, weight, self.batch_size
+        )
 
     def plot(self, ax=None, *, param=None):
         """Draw the validation curve, or a heat map where two parameters vary.

@@ -1,8 +1,9 @@
 """Keys of tasks: equal only if a training would give the same numbers again.
 
-A key is made of what a training depends on: the model's config with its numbers, its
-initial weights, the loss that it computes for some rows, the code of `build`, the data,
-the rows, the settings, the seed, and the versions of Keras and of its backend.
+A key is made of what a training depends on: the model's config with its numbers, all
+else that the model holds, its initial weights and its optimizer's state, the loss that
+it computes for some rows, the code of `build`, the data, the rows, the settings, the
+seed, and the versions of Keras and of its backend.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from keras_decay.search._conditions import conditions
 from keras_decay.search._groups import ROWS
 from keras_decay.search._signature import rates_of, signature
 from keras_decay.search._slots import slots_of
+from keras_decay.search._traits import Traits
 
 # What the user calls them.
 _NAMES = {
@@ -71,14 +73,17 @@ class Keys:
     def see(self, candidate, model):
         """Take notice of a candidate's model, which is built and not trained."""
         job = self._job
+        # First: what it looks at changes, as an optimizer does when it is built.
+        traits = Traits(model).digest
         slots = slots_of(model)
         text = signature(model, slots)
-        if text is None:  # no config that says all of it
-            text = job.candidates[candidate]
+        if text is None or traits is None:  # neither says all of it
+            text = [text, job.candidates[candidate]]
         numbers = [float(ops.convert_to_numpy(rate)) for rate in rates_of(model)]
         numbers += [slot.number for slot in slots]
         self._models[candidate] = _digest(
-            text, numbers, _loss(model, job.data), *_arrays(model.get_weights())
+            *(text, traits, numbers, _loss(model, job.data)),
+            *_arrays(model.get_weights()),
         )
 
     def of(self, task):

@@ -3,6 +3,8 @@
 import numpy as np
 
 SCORE = "val_data_loss"
+# Of a loss that divides each batch by the sum of its weights: see `_weighting`.
+BY_WEIGHT = "val_data_loss_by_weight"
 
 
 def history_array(outcomes, epochs):
@@ -17,11 +19,13 @@ def history_array(outcomes, epochs):
     """
     found = [o for row in outcomes for o in row if o is not None]
     names = list(dict.fromkeys(name for o in found for name in o.history))
+    names = [name for name in names if name != BY_WEIGHT]
     shape = (len(outcomes), len(outcomes[0]), epochs)
     history = {name: np.full(shape, np.nan) for name in names}
     for i, row in enumerate(outcomes):
         for j, outcome in enumerate(row):
-            for name, values in (outcome.history if outcome else {}).items():
+            for name in names if outcome else ():
+                values = outcome.history.get(name, ())
                 history[name][i, j, : len(values)] = values
     return history
 
@@ -31,11 +35,9 @@ def curve_of(outcome):
     if outcome is None:
         return []
     epochs = max(map(len, outcome.history.values()), default=0)
+    shown = {k: values for k, values in outcome.history.items() if k != BY_WEIGHT}
     return [
-        {
-            "epoch": epoch,
-            **{name: float(values[epoch]) for name, values in outcome.history.items()},
-        }
+        {"epoch": epoch, **{k: float(values[epoch]) for k, values in shown.items()}}
         for epoch in range(epochs)
     ]
 

@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from keras_decay._backend import programs
+from keras_decay.search._histories import BY_WEIGHT
 from keras_decay.search._step import State
 from keras_decay.search._watch import Watch, watched
 
@@ -46,17 +47,22 @@ class Program:
         settings: The job's `Settings`.
         rests: The sizes of a smaller last batch that occur in training.
         valid_rests: The same in validation, or None if there is no validation.
+        by_weight: Whether to average the data loss of validation by the batches'
+            weights too.
 
     Attributes:
         compilations: How many programs were compiled.
     """
 
-    def __init__(self, step, settings, rests, valid_rests):
+    def __init__(self, step, settings, rests, valid_rests, by_weight=False):
         self._step, self._settings = step, settings
         self._rests, self._valid_rests = rests, valid_rests
         self.names = [*LOSSES, *step.metric_names]
         if valid_rests is not None:
             self.names += ["val_" + name for name in self.names]
+        self._by_weight = by_weight
+        if by_weight:
+            self.names.append(BY_WEIGHT)
         self.compilations = 0
         self.run = programs.current().compiled(self._run)
 
@@ -116,20 +122,27 @@ class Program:
             check = _at_once(self._step.validate)
 
             def validate(rows, start, carry):
-                metrics, sums, predictions = carry
+                metrics, sums, weighted, predictions = carry
                 batch = _taken((x, y, valid_weight), rows)
                 now = state._replace(metrics=metrics)
                 metrics, losses, predicted = check(now, numbers, *batch)
                 if self._settings.predict:
                     predictions = _written(predictions, predicted, start)
-                return metrics, sums + losses * rows.shape[1], predictions
+                if self._by_weight:
+                    share = ops.cast(ops.sum(batch[2], axis=1), losses.dtype)
+                    weighted = weighted + ops.stack([share * losses[:, 1], share], 1)
+                sums = sums + losses * rows.shape[1]
+                return metrics, sums, weighted, predictions
 
-            begin = (self._fresh(state).metrics, none, predictions)
-            metrics, sums, predictions = self._batches(
+            weighted = none[:, :2] if self._by_weight else []
+            begin = (self._fresh(state).metrics, none, weighted, predictions)
+            metrics, sums, weighted, predictions = self._batches(
                 validate, valid, valid_cut, self._valid_rests, begin
             )
             values.append(sums / ops.cast(valid_cut.rows, sums.dtype))
             values += self._metrics(state._replace(metrics=metrics))
+            if self._by_weight:
+                values.append(weighted[:, :1] / weighted[:, 1:])
         return Chunk(state, chunk.watch, predictions), ops.concatenate(values, axis=1)
 
     def _batches(self, act, rows, cut, rests, carry):

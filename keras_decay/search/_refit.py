@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 
 from keras_decay import _validation
-from keras_decay.search import _scoring
+from keras_decay.search import _scoring, _strengths
 from keras_decay.search._building import build_model, first_rows, length
+from keras_decay.search._direction import direction
 from keras_decay.search._run import run
 from keras_decay.search._strengths import strength_of
 from keras_decay.search._work import Job, Split, Task
@@ -33,13 +34,44 @@ def main_score(refit, scorers, several):
 
 
 def strength_for(refit, candidates, stronger):
-    """The `Strength`, None where none is needed and none is plain to see."""
+    """The `Strength`, None where none is needed and none is plain to see.
+
+    Its sign is None where it is still to be measured.
+    """
     if refit == ONE_SE or stronger is not None:
         return strength_of(candidates, stronger)
     try:
         return strength_of(candidates)
     except ValueError:
         return None
+
+
+def directed(strength, search, candidates, seed, row):
+    """The `Strength` with its sign, measured on models that `build` makes.
+
+    Args:
+        strength: As `strength_for` gives it.
+        search: The estimator.
+        candidates: A list of dicts.
+        seed: The seed that models are built with.
+        row: A row of inputs.
+
+    Returns:
+        None where no sign is needed and none is to be measured.
+
+    Raises:
+        ValueError: If one is needed and none is to be measured.
+    """
+    if strength is None or len(candidates) == 1:
+        return strength and strength._replace(sign=strength.sign or 1)
+    measured = direction(search.build, candidates, strength.name, seed, row)
+    found = _strengths.directed(strength, search.stronger, measured)
+    if found is None and search.refit == ONE_SE:
+        if measured is None:
+            raise _strengths.undirected(strength.name)
+        # What changes nothing is refused by `run`, before anything is trained.
+        return strength._replace(sign=1)
+    return found
 
 
 def check_error_score(value):

@@ -7,6 +7,7 @@ from keras_decay.search._building import build_model, first_rows
 from keras_decay.search._engine import ASKED, Engine, State, not_vectorizable
 from keras_decay.search._fingerprint import Keys
 from keras_decay.search._groups import Group, groups_of
+from keras_decay.search._inspection import Inspection
 from keras_decay.search._memory import Memory
 from keras_decay.search._parallel import has_workers, trained
 from keras_decay.search._width import width_of
@@ -86,19 +87,33 @@ class _Search:
 
     def find_groups(self):
         """Sort candidates into groups, and take from the memory what it has."""
-        see = None
+        seen = []
+        first = None
         if self._kept is not None:
             memory, keys = self._kept
-            see = keys.see
+            seen.append(keys.see)
             if len(self.outcomes) > 1:  # one training is no search
                 memory.enter(keys.about)
+        inspection = None
         candidates = list(self._by_candidate)
+        if len(self.outcomes) > 1:
+            inspection = Inspection(self._job, self._seed)
+            seen.append(inspection.see)
+            # A second model of one candidate; it lives until all others are made.
+            first = inspection.build(candidates[0])
+
+        def see(candidate, model):
+            for each in seen:
+                each(candidate, model)
+
         if self._engine == "sequential":
             self._groups = [Group([c], reason=ASKED) for c in candidates]
-            if see is not None:
-                self._build(candidates, see)
+            self._build(candidates, see, inspection)
         else:
             self._groups = groups_of(self._job, candidates, self._seed, see)
+        del first
+        if inspection is not None:
+            inspection.check()
         for group in self._groups:
             if group.reason is not None and self._engine == "vectorized":
                 raise not_vectorizable(self._job, group, group.reason)
@@ -109,9 +124,13 @@ class _Search:
             self._remember(*self._kept)
         self._warn()
 
-    def _build(self, candidates, see):
+    def _build(self, candidates, see, inspection):
+        """Build models to be looked at, where no groups are made of them."""
         x = first_rows(self._job.data.x, 1)
         for candidate in candidates:
+            is_done = inspection is None or inspection.is_done
+            if is_done and self._kept is None:
+                break
             params = self._job.candidates[candidate]
             see(candidate, build_model(self._job.build, params, self._seed, x))
 

@@ -1,6 +1,5 @@
 """Scores of what was held out, from predictions that were made long before."""
 
-import keras
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer
 from sklearn.utils import ClassifierTags, RegressorTags
@@ -104,32 +103,6 @@ def score(scorer, predicted, x, y):
             f"`scoring` must be {must}. Received: one that returned {value!r}"
         )
     return float(value)
-
-
-def data_loss(model, x, y, weight, batch_size):
-    """The loss of a trained model on some rows without the penalty."""
-    if isinstance(model.loss, (list, tuple, dict)):
-        result = model.evaluate(
-            x, y, batch_size, sample_weight=weight, verbose=0, return_dict=True
-        )
-        terms = [v.regularizer(v) for v in model.trainable_variables if v.regularizer]
-        penalty = sum(float(keras.ops.convert_to_numpy(term)) for term in terms)
-        return result["loss"] - penalty
-    outputs = model.predict(x, batch_size, verbose=0)
-    loss = keras.losses.get(model.loss)
-    loss = loss if isinstance(loss, keras.losses.Loss) else _MeanLoss(loss)
-    return float(keras.ops.convert_to_numpy(loss(y, outputs, sample_weight=weight)))
-
-
-class _MeanLoss(keras.losses.Loss):
-    """The mean over the rows of a loss that is a function."""
-
-    def __init__(self, function):
-        super().__init__()
-        self._function = function
-
-    def call(self, y_true, y_pred):
-        return self._function(y_true, y_pred)
 
 
 def _scorer(scoring):

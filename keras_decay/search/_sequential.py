@@ -7,6 +7,8 @@ import numpy as np
 
 from keras_decay.callbacks import LearningCurve
 from keras_decay.search._building import build_model, first_rows, rows_of
+from keras_decay.search._histories import BY_WEIGHT
+from keras_decay.search._weighting import data_loss, divides_by_weight
 from keras_decay.search._work import Outcome, epoch_order
 
 # Of a row of the learning curve, what is no loss or metric.
@@ -55,8 +57,15 @@ def train(job, task):
         x = rows_of(data.x, split.valid)
         predictions = model.predict(x, batch_size=settings.batch_size, verbose=0)
     restored = stopping and settings.stopping.restore_best_weights
+    history = history_of(curve.rows)
+    weight = data.valid_weight
+    if weight is not None and len(split.valid) and divides_by_weight(model):
+        x, y, weight = (rows_of(a, split.valid) for a in (data.x, data.y, weight))
+        # The model has the weights of the epoch that counts, the only one looked at.
+        loss = data_loss(model, x, y, weight, settings.batch_size)
+        history[BY_WEIGHT] = np.full(len(curve.rows), loss)
     return Outcome(
-        history=history_of(curve.rows),
+        history=history,
         best_epoch=int(stopping.best_epoch) if restored else None,
         predictions=predictions,
         weights=model.get_weights() if settings.keep_weights else None,

@@ -85,9 +85,14 @@ def slots_of(model):
 
 
 def optimizers_of(model):
-    """The model's optimizer, and the one that it wraps, if it does."""
-    inner = getattr(model.optimizer, "optimizer", None)
-    return [model.optimizer] if inner is None else [model.optimizer, inner]
+    """The model's optimizer, and those that it wraps, if it does."""
+    found = [model.optimizer]
+    while True:
+        inner = getattr(found[-1], "optimizer", None)
+        inner = inner or getattr(found[-1], "inner_optimizer", None)
+        if inner is None:
+            return found
+        found.append(inner)
 
 
 def _is_constant(value):

@@ -1,31 +1,34 @@
 """Which parameter is the strength, and the one-standard-error rule."""
 
 import re
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_decay import _validation
 
-# Words of a parameter's name by which it reads as a strength, and as one that
-# regularises more when it is smaller.
-_LARGER = {
+# Words of a parameter's name by which it reads as a strength.
+_WORDS = {
     *("l1", "l2", "lam", "lambda", "lambd", "lambdas", "strength", "penalty", "decay"),
     *("weightdecay", "wd", "alpha", "ridge", "lasso", "reg", "regularization"),
     *("regularisation", "regularizer", "shrinkage", "dropout", "λ"),
+    *("scale", "radius", "sigma", "timescale", "maxnorm", "τ", "σ"),
 }
-_SMALLER = {"scale", "radius", "sigma", "timescale", "maxnorm", "τ", "σ"}
 _REMEDY = (
-    'Name it by stronger="NAME", or by stronger="-NAME" if smaller values regularise '
-    "more; or give refit=True for the best candidate."
+    'Name it by stronger="NAME"; or give refit=True for the best candidate, whatever '
+    "its strength."
 )
 
 
 class Strength(NamedTuple):
-    """A parameter, and +1 if it regularises more when larger, −1 when smaller."""
+    """A parameter, and +1 if it regularises more when larger, −1 when smaller.
+
+    The sign is None where it is still to be measured.
+    """
 
     name: str
-    sign: int
+    sign: int | None
 
 
 def strength_of(candidates, stronger=None):
@@ -33,9 +36,8 @@ def strength_of(candidates, stronger=None):
 
     Args:
         candidates: List of dicts.
-        stronger: Its name, with a leading "-" if it is stronger when smaller; None for
-            the one parameter that varies, if its name reads as a strength's or its
-            values are real numbers. A scale or radius is then stronger when smaller.
+        stronger: Its name, with a leading "-" if it is stronger when smaller or "+" if
+            it is when larger; None for the one parameter that varies.
 
     Raises:
         TypeError, ValueError: If it is not to be found; with the remedy.
@@ -44,8 +46,10 @@ def strength_of(candidates, stronger=None):
         return _named(candidates, stronger)
     names = varying(candidates)
     if len(candidates) == 1:
-        names = [n for n in candidates[0] if _sign(n) and _is_numeric(candidates, n)]
-        return Strength(names[0], _sign(names[0])) if len(names) == 1 else None
+        names = [
+            n for n in candidates[0] if _is_strength(n) and _is_numeric(candidates, n)
+        ]
+        return Strength(names[0], 1) if len(names) == 1 else None
     if len(names) != 1:
         found = f"{len(names)} parameters vary: {', '.join(map(repr, names))}"
         raise ValueError(
@@ -57,14 +61,46 @@ def strength_of(candidates, stronger=None):
             f"`stronger` must name a parameter with numbers for values, and {name!r}, "
             f"the only one that varies, has others. {_REMEDY}"
         )
-    sign = _sign(name)
-    whole = all(float(c[name]).is_integer() for c in candidates if name in c)
-    if not sign and (whole or "rate" in _words(name) or "lr" in _words(name)):
-        raise ValueError(
-            f"`stronger` must say whether {name!r}, the only parameter that varies, is "
-            f"a strength of regularisation: its name does not tell. {_REMEDY}"
-        )
-    return Strength(name, sign or 1)
+    return Strength(name, None)
+
+
+def directed(strength, stronger, measured):
+    """The strength with its sign.
+
+    Args:
+        strength: As `strength_of` gives it.
+        stronger: The user's.
+        measured: +1 or −1; 0 if the parameter changes nothing; None if it could not be
+            measured.
+
+    Returns:
+        None if nothing says what the sign is.
+    """
+    if strength.sign is not None:
+        if measured and measured != strength.sign:
+            says = {1: "larger", -1: "smaller"}
+            warnings.warn(
+                f"`stronger={stronger!r}` says that a {says[strength.sign]} "
+                f"{strength.name!r} regularises more, but in the models that `build` "
+                f"makes a {says[measured]} one does. Write stronger={strength.name!r} "
+                "for what is measured.",
+                stacklevel=3,
+            )
+        return strength
+    if not measured:
+        return None if stronger is None else strength._replace(sign=1)
+    return strength._replace(sign=measured)
+
+
+def undirected(name):
+    """The error for a parameter whose direction nothing tells."""
+    return ValueError(
+        f"`stronger` must say in which direction {name!r} regularises: no penalty, "
+        "decay, constraint or dropout of the models grows or shrinks with it. "
+        f'Received: stronger=None. Give stronger="+{name}" if larger values regularise '
+        f'more, stronger="-{name}" if smaller values do; or give refit=True for the '
+        "best candidate"
+    )
 
 
 def varying(candidates):
@@ -135,31 +171,31 @@ def same(a, b):
 
 
 def _named(candidates, stronger):
-    must = "the name of a parameter, with a leading '-' if it is stronger when smaller"
+    must = (
+        "the name of a parameter, with a leading '-' if it is stronger when smaller or "
+        "'+' if it is when larger"
+    )
     if not isinstance(stronger, str):
         raise TypeError(_validation.received("stronger", stronger, must))
     names = {name for one in candidates for name in one}
-    # A name is no expression, so that a leading "-" cannot be a part of it.
-    name = stronger.removeprefix("-")
+    # A name is no expression, so that a leading sign cannot be a part of it.
+    name = stronger[1:] if stronger[:1] in ("-", "+") else stronger
     if name not in names:
         must += f", one of {', '.join(sorted(names))}"
         raise ValueError(_validation.received("stronger", stronger, must))
     if not _is_numeric(candidates, name):
         must = "the name of a parameter that has numbers for values"
         raise ValueError(_validation.received("stronger", stronger, must))
-    return Strength(name, -1 if stronger.startswith("-") else 1)
+    return Strength(name, {"-": -1, "+": 1}.get(stronger[0]))
 
 
 def _is_numeric(candidates, name):
     return all(is_numeric(one[name]) for one in candidates if name in one)
 
 
-def _sign(name):
-    """+1 or −1 if the name reads as a strength's, else 0."""
-    words = _words(name) | {name.replace("_", "").lower()}
-    if words & _SMALLER:
-        return -1
-    return 1 if words & _LARGER else 0
+def _is_strength(name):
+    """Whether the name reads as a strength's."""
+    return bool((_words(name) | {name.replace("_", "").lower()}) & _WORDS)
 
 
 def _words(name):

@@ -19,6 +19,7 @@ from keras_decay.search._progress import progress
 from keras_decay.search._result import SweepResult
 from keras_decay.search._run import run
 from keras_decay.search._stopping import stopping_of
+from keras_decay.search._weighting import check_rows
 from keras_decay.search._work import Data, Job, Split, Task
 
 
@@ -61,7 +62,8 @@ def sweep(
 
     Args:
         build: Function of the hyperparameters, by name, that returns a compiled
-            `keras.Model`, a new one at each call. Numbers arrive as Python's own.
+            `keras.Model`, a new one of new layers at each call. Numbers arrive as
+            Python's own.
         params: Dict from names of parameters to lists of values, of which every
             combination is a candidate; or a list of dicts, each a candidate.
         x: Inputs as `fit` takes them: arrays, data frames, lists or dicts of these. Not
@@ -96,8 +98,10 @@ def sweep(
         A `SweepResult`.
 
     Raises:
-        TypeError, ValueError: If an argument is not as described. It names the
-            argument, and nothing has been trained then.
+        TypeError, ValueError: If an argument is not as described, if all rows to train
+            or to validate on have the weight zero, if two calls of `build` share what
+            training changes, or if the only parameter that varies changes nothing in
+            the models. It names the argument, and nothing has been trained then.
 
     Example:
 
@@ -133,6 +137,11 @@ def sweep(
     )
     how = engine_arguments(engine, max_parallel, n_jobs, memory)
     check_verbose(verbose)
+    given = {"sample_weight": sample_weight, "class_weight": class_weight}
+    remedy = "Mix the rows before, or leave out those of weight zero"
+    check_rows(data.weight, split.train, given, "that is trained on", remedy)
+    given.pop("class_weight")
+    check_rows(data.valid_weight, split.valid, given, "to validate on", remedy)
     job = Job(build, candidates, [split], data, settings)
     tasks = [Task(c, 0, seed) for c in range(len(candidates)) for seed in seeds]
     with progress(verbose, "trainings") as show:

@@ -8,7 +8,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from keras_decay.search import _scoring
 from keras_decay.search._building import rows_of
-from keras_decay.search._histories import SCORE, final, has_failed
+from keras_decay.search._histories import has_failed
 from keras_decay.search._work import Split, Task
 
 SHOWN = 3  # candidates that a warning names
@@ -68,10 +68,6 @@ class Trainings:
         """The mean time of training over seeds, by candidate and fold."""
         return self._by_fold(lambda outcome, fold: outcome.seconds)
 
-    def final(self, name):
-        """A quantity in the end, the mean over seeds, by candidate and fold."""
-        return self._by_fold(lambda outcome, fold: final(outcome, name))
-
     def failed(self):
         """The numbers of finished candidates of which a training ended in NaN."""
         return [
@@ -80,7 +76,11 @@ class Trainings:
             if self.finished[i] and any(map(has_failed, self.of_candidate(i)))
         ]
 
-    def scores(self, scorers, held_out, targets, error_score):
+    def training_loss(self, weighted):
+        """The data loss of the rows trained on, by candidate and fold."""
+        return self._by_fold(weighted.training_loss)
+
+    def scores(self, scorers, held_out, targets, error_score, weighted):
         """The scores of the trainings, and how long scoring took.
 
         Args:
@@ -88,6 +88,7 @@ class Trainings:
             held_out: For each fold the inputs and targets, as scorers want them.
             targets: `Classes` or `Numbers`.
             error_score: The score of a training that ended in NaN.
+            weighted: The `WeightedScores`, for minus the data loss.
 
         Returns:
             A dict of arrays of shape (candidates, folds), and such an array.
@@ -100,7 +101,7 @@ class Trainings:
                 if has_failed(outcome):
                     return error_score
                 if scorer is None:
-                    return -final(outcome, SCORE)
+                    return weighted.of(outcome, fold)
                 predicted = _scoring.Predicted(outcome.predictions, targets)
                 return _scoring.score(scorer, predicted, *held_out[fold])
 

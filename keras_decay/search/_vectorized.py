@@ -14,6 +14,7 @@ from keras_decay.search._groups import start_of
 from keras_decay.search._program import Batches, Chunk, Program
 from keras_decay.search._step import State
 from keras_decay.search._watch import Watch
+from keras_decay.search._weighting import divides_by_weight
 from keras_decay.search._work import Outcome, Task, epoch_order
 
 # Epochs that the program trains at a call: between calls a search can be interrupted.
@@ -78,7 +79,11 @@ class Runner:
         self._orders = max(len(_order_keys(part)) for part in parts)
         table = max(1, TABLE // (self._orders * self._padded.train))
         self._block = min(job.settings.epochs, BLOCK, table)
-        self.program = Program(group.step, job.settings, self._rests, self._valid_rests)
+        by_weight = validates and job.data.valid_weight is not None
+        self.program = Program(
+            *(group.step, job.settings, self._rests, self._valid_rests),
+            by_weight=by_weight and divides_by_weight(group.model),
+        )
         self._data = None
 
     def train(self, tasks):

@@ -97,7 +97,7 @@ def test_every_score_is_that_of_fit(searched):
             validation_data=(X[held_out], Y[held_out], weight[held_out]),
         )
         squares = (model.predict(X[held_out], verbose=0)[:, 0] - Y[held_out]) ** 2
-        scores.append(-np.mean(weight[held_out] * squares))
+        scores.append(-np.average(squares, weights=weight[held_out]))
         losses.append(history["val_loss"])
     results = searched.cv_results_
     # Seeds are averaged within the fold, and the penalty is no part of the score.
@@ -119,7 +119,7 @@ def test_the_choice_is_trained_on_all_rows_as_by_fit(searched):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
     outputs = model.predict(X, verbose=0)[:, 0]
     np.testing.assert_allclose(searched.predict(X), outputs, rtol=1e-4, atol=1e-6)
-    loss = np.mean(weight * (outputs - Y) ** 2)
+    loss = np.average((outputs - Y) ** 2, weights=weight)
     assert searched.score(X, Y, sample_weight=weight) == pytest.approx(-loss, rel=1e-4)
     assert searched.refit_epochs_ == 2 and searched.refit_time_ > 0
 
@@ -338,7 +338,10 @@ def test_each_way_to_choose(quickly):
 
 def test_a_scale_is_stronger_when_it_is_smaller(monkeypatch):
     def build(scale):
-        return ridge()
+        prior = kd.GaussianPrior(scale, 100)
+        model = keras.Sequential([keras.layers.Dense(1, kernel_regularizer=prior)])
+        model.compile("sgd", "mse")
+        return model
 
     outcomes = {1.0: [3.0, 3.2], 2.0: [1.0, 1.4], 4.0: [0.9, 1.3], 8.0: [2.0, 2.1]}
 
@@ -351,12 +354,14 @@ def test_a_scale_is_stronger_when_it_is_smaller(monkeypatch):
         return done, report
 
     use(monkeypatch, engine)
-    for stronger in (None, "-scale"):
+    for stronger in (None, "-scale", "scale"):
         search = quick({"scale": list(outcomes)}, build, cv=2, stronger=stronger)
         search.fit(X, Y)
         # The best has 1.1 ± 0.2; 1.2 is within that, 3.1 is not.
         assert (search.lambda_min_, search.lambda_1se_) == (4.0, 2.0)
-    search = quick({"scale": list(outcomes)}, build, cv=2, stronger="scale").fit(X, Y)
+    with pytest.warns(UserWarning, match="a larger 'scale' regularises more, but"):
+        search = quick({"scale": list(outcomes)}, build, cv=2, stronger="+scale")
+        search.fit(X, Y)
     assert (search.lambda_min_, search.lambda_1se_) == (4.0, 4.0)
 
 
