@@ -201,7 +201,10 @@ class LearningCurve(Recording, keras.callbacks.Callback):
         ```
         """
         curve = cls(path)
-        curve.rows = _columns.as_rows(curve.path, "path")
+        # A training that was killed in its first epoch leaves an empty file.
+        file = Path(path).expanduser()
+        is_empty = file.is_file() and not file.stat().st_size
+        curve.rows = [] if is_empty else _columns.as_rows(file, "path")
         return curve
 
     def set_model(self, model):

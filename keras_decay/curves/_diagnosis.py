@@ -95,8 +95,10 @@ def diagnose(rows_or_history):
         The onset is the last epoch at which E_va was within a standard error of its
         best; under a steady rise, that of the lowest loss.
 
-    - *inconclusive*, too, if E_va has risen so, but E_tr has not fallen; or if such a
-      steady rise is smaller, or has lasted for two or three evaluations.
+    - *inconclusive*, too, if E_va has risen in the first two ways, but E_tr has not
+      fallen; or if a steady rise is smaller, or has lasted two or three evaluations.
+      Where E_tr has not fallen, or rises as large were undone before, *improving* and
+      *underfitting* come first.
     - *improving*: half as many epochs again would bring E_va down by at least 4 %, and
       by two standard errors, if it went on as it went of late: in a straight line
       against the logarithm of the epochs. Its slope is the middle one of those over

@@ -100,8 +100,9 @@ def overfitting(curves):
     onset = val.epochs[np.flatnonzero(near)[-1]]
     if known == _rise.STRICT:
         onset = val.epochs[np.argmin(val.raw)]
-    index = train.at(onset)
-    fall = train.relative(train.smooth[index] - train.smooth[-1], index)
+    fall = _fall_since(train, onset)
+    if known == _rise.STRICT and fall < TRAIN_FALL:
+        return None
     risen = f"validation loss has risen {_percent(val.rise)} above its best"
     if fall < TRAIN_FALL:
         sentence = (
@@ -125,19 +126,35 @@ NOTHING = 1e-6
 
 
 def rising(curves):
+    """Validation loss rises as it never did before, while training loss falls."""
+    train, val = curves.train, curves.val
+    is_trade = _fall_since(train, val.epochs[np.argmin(val.raw)]) >= TRAIN_FALL
+    return still_rising(curves) if is_trade and _rise.is_new(val) else None
+
+
+def still_rising(curves):
     """Validation loss rises from evaluation to evaluation, by little or in few."""
-    val = curves.val
+    train, val = curves.train, curves.val
     count, risen = _rise.strict(val)
     is_long = count >= _rise.STRICT_RISES and risen > NOTHING
     is_large = count > 1 and risen > _rise.STRICT_RISE and _rise.is_new(val)
     if not is_long and not is_large:
         return None
+    best = val.epochs[np.argmin(val.raw)]
+    why = "that is too little to tell overfitting from chance"
+    if _fall_since(train, best) < TRAIN_FALL:
+        why = "training loss has not fallen since; a smaller learning rate may help"
     sentence = (
         f"inconclusive: validation loss has risen {_percent(risen)} above its best at "
-        f"epoch {int(val.epochs[np.argmin(val.raw)])}, in each of the last {count} "
-        "evaluations; that is too little to tell overfitting from chance"
+        f"epoch {int(best)}, in each of the last {count} evaluations; {why}"
     )
     return {"verdict": "inconclusive", "sentence": sentence}
+
+
+def _fall_since(train, epoch):
+    """By how much training loss has fallen since an epoch, relative to its loss."""
+    index = train.at(epoch)
+    return train.relative(train.smooth[index] - train.smooth[-1], index)
 
 
 # Half as many epochs again is what one would spend on a gain of a twenty-fifth.
@@ -244,6 +261,7 @@ RULES = (
     rising,
     improving,
     underfitting,
+    still_rising,
     good_fit,
 )
 
