@@ -136,6 +136,17 @@ def test_the_files_of_csv_logger_are_read(folder):
     assert run("run.csv", "-o", "csv.svg") == 0
 
 
+def test_what_is_left_out_and_how_many_runs_there_are_is_said(folder, capsys):
+    rows = "".join(f"{e},{1 / (e + 1)},{1 / (e + 1)}\n" for e in range(6))
+    (folder / "two.csv").write_text("Epoch,Train Loss,Val Loss\n" + rows * 2 + "6,0.1")
+    assert run("two.csv", "-o", "two.svg") == 0
+    captured = capsys.readouterr()
+    assert "(the last of two runs in the file)." in captured.out
+    (line,) = captured.err.splitlines()
+    assert line.startswith("keras-decay plot: warning: 'two.csv'")
+    assert "the torn last line is left out (line 14)" in line
+
+
 def test_it_starts_without_keras_and_pyplot(folder, run_python):
     write(folder / "a.jsonl")
     run_python(

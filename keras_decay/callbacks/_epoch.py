@@ -55,6 +55,8 @@ class Epoch:
             losses, notes = losses | more, notes + further
         if self._reevaluation is not None:
             row.update(self._reevaluated(model))
+            again = self._meter.parts("test").why_not
+            notes += [] if again is None else [again]
         row.update(losses)
         if notes:
             row["data_loss_note"] = notes[0]
