@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_decay import cli
-from keras_decay.curves import _files
+from keras_decay.curves import _columns
 
 OVERFIT = [
     {"epoch": e, "loss": 0.9**e, "val_loss": 1 + abs(e - 10) / 20, "acc": e / 40}
@@ -129,11 +129,22 @@ def test_the_files_of_csv_logger_are_read(folder):
     fit = {"validation_data": (x, x), "verbose": 0}
     logger = keras.callbacks.CSVLogger("run.csv", separator=";")
     history = model.fit(x, x, epochs=3, callbacks=[logger], **fit)
-    rows = _files.read(folder / "run.csv")
+    rows = _columns.as_rows(folder / "run.csv")
     assert [row["epoch"] for row in rows] == [0, 1, 2]
     for key in ("loss", "val_loss"):
         assert [row[key] for row in rows] == pytest.approx(history.history[key])
     assert run("run.csv", "-o", "csv.svg") == 0
+
+
+def test_what_is_left_out_and_how_many_runs_there_are_is_said(folder, capsys):
+    rows = "".join(f"{e},{1 / (e + 1)},{1 / (e + 1)}\n" for e in range(6))
+    (folder / "two.csv").write_text("Epoch,Train Loss,Val Loss\n" + rows * 2 + "6,0.1")
+    assert run("two.csv", "-o", "two.svg") == 0
+    captured = capsys.readouterr()
+    assert "(the last of two runs in the file)." in captured.out
+    (line,) = captured.err.splitlines()
+    assert line.startswith("keras-decay plot: warning: 'two.csv'")
+    assert "the torn last line is left out (line 14)" in line
 
 
 def test_it_starts_without_keras_and_pyplot(folder, run_python):

@@ -3,7 +3,9 @@
 Subtracting the penalty from the loss afterwards is wrong: the loss of an epoch is a
 mean over batches, each at its own weights. So the model itself must tell, batch by
 batch, and `compute_loss` is where it adds the two. From `install` to `restore` a model
-carries two more metrics, fed from a `compute_loss` of our own on this one instance.
+has a `compute_loss` of our own on this one instance, which feeds metrics that the
+model does not list: the model's own code may walk `model.metrics`, update all and reset
+all. They are read where Keras reads those of the model.
 That is this library's one exception to "no monkey-patching".
 """
 
@@ -13,48 +15,77 @@ import weakref
 import keras
 from keras import ops
 
-from keras_decay.callbacks import _loss_parts
+from keras_decay.callbacks import _carried, _loss_parts, _parts
 from keras_decay.callbacks._layers import ByLayer
 from keras_decay.callbacks._names import refuse_taken
+from keras_decay.callbacks._parts import NAMES
 from keras_decay.callbacks._silent import Silent
 
-NAMES = ("data_loss", "penalty")
-LAYERS, BATCH = "layers", "batch"
+ROWS, BATCHES = "rows", "batches"
+LAYERS, LAST = "layers", "last"
+HIDDEN = (
+    "on JAX nothing of the callback's is part of the training state: the model "
+    "overrides `metrics` so that there is no metric to carry it, or its own train_step "
+    "or test_step calls compute_loss where no metric can be updated"
+)
+REPEATED = (
+    "the model's own train_step or test_step calls compute_loss more than once in a "
+    "step, and logs no loss to check the sum by"
+)
 _METER = "keras_decay_meter"
-_STEPS = ("train_step", "test_step")
+_PHASES = {"train_step": "train", "test_step": "test"}
 _MAKERS = ("make_train_function", "make_test_function")
-_PATCHED = ("compute_loss", *_STEPS, *_MAKERS)
+_EVALUATE, _READ = "evaluate", "_get_metrics_result_or_logs"
+_PATCHED = ("compute_loss", *_PHASES, *_MAKERS, _EVALUATE, _READ)
 
 
 class DataLossMeter:
-    """Two metrics on a model, `data_loss` and `penalty`, weighted as Keras' own loss.
+    """The parts of a model's loss, averaged as Keras averages the loss.
+
+    Keras weights a batch by its rows. A train_step of the user's may weight all batches
+    alike, as Keras' guides do: both means are kept, and the logged loss tells which of
+    them it is.
 
     Args:
         model: A compiled Keras model.
         penalty: Whether to record the penalty too: True, False or `"layers"`.
         batches: Whether to know the losses of the last batch too.
+
+    Attributes:
+        names: The columns that are recorded.
+        validating: Whether the evaluation under way is the validation of this `fit`.
     """
 
     def __init__(self, model, penalty, batches=False):
         self.model = model
         self.settings = (penalty, bool(batches))
+        self.names = NAMES if penalty else NAMES[:1]
+        self.validating = False
         self._by_layer = ByLayer(model) if penalty == "layers" else None
-        self._silent = {}
         # Variables of a model under tf.distribute must be created in its scope.
         strategy = getattr(model, "distribute_strategy", None)
         with contextlib.nullcontext() if strategy is None else strategy.scope():
-            names = NAMES if penalty else NAMES[:1]
-            self.metrics = {name: keras.metrics.Mean(name=name) for name in names}
+            self._means = {
+                phase: {kind: Silent(kind, len(NAMES)) for kind in (ROWS, BATCHES)}
+                for phase in _PHASES.values()
+            }
+            self._further = {}
             if self._by_layer is not None:
                 size = len(self._by_layer.names)
-                self._silent[LAYERS] = Silent("penalties", size)
+                self._further[LAYERS] = Silent("penalties", size)
             if batches:
-                self._silent[BATCH] = Silent("last_batch", 2, last=True)
-        # In which phases, "train" and "test", the model has told its losses.
-        self.seen = set()
-        self.phase = "train"
+                self._further[LAST] = Silent("last_batch", len(NAMES), last=True)
+        # In which phases, "train" and "test", the model has computed its loss.
+        self._seen = set()
         # The reason, where the parts of the loss cannot be told apart.
-        self.why_not = None
+        self._why_not = None
+        self._is_penalised = self._is_monitored = False
+        self._terms, self._dtype = 1, None
+        self._calls = dict.fromkeys(self._means, 0)
+        self._evaluating = 0
+        # The phase of the step that is being traced or run.
+        self._step = None
+        self._read = {}
         self._fit = None
         self._finalizer = None
         self._theirs = self._ours = (None, None)
@@ -79,22 +110,22 @@ class DataLossMeter:
     def install(self, fit):
         """Attach the metrics, until `restore` or until this `fit` is left."""
         model = self.model
-        refuse_taken(model, self.metrics)
+        refuse_taken(model, self.names)
         recording = self._recording(model.compute_loss)
         self._fit = fit
+        monitored = {getattr(one, "monitor", None) for one in fit.callbacks}
+        self._is_monitored = bool(monitored & {p + n for p in _PREFIXES for n in NAMES})
         self._before = {
             name: vars(model)[name] for name in _PATCHED if name in vars(model)
         }
-        for metric in self.metrics.values():
-            metric.reset_state()
-        # Straight into the list: neither saving nor the lock of a built model looks
-        # there, while resetting, logging and JAX's state do.
-        model._metrics.extend(self._all())
+        self._detach = _carried.attach(model, self._all())
         model.compute_loss = recording
-        for name in _STEPS:
-            setattr(model, name, _distinct(getattr(model, name), self.restore))
+        for name in _PHASES:
+            setattr(model, name, self._counting(name, getattr(model, name)))
         for name in _MAKERS:
             setattr(model, name, self._healing(name, getattr(model, name)))
+        setattr(model, _EVALUATE, self._marking(model.evaluate))
+        setattr(model, _READ, self._reading(getattr(model, _READ)))
         self._swap_in()
         self._finalizer = fit.when_left(self.restore)
 
@@ -109,49 +140,44 @@ class DataLossMeter:
             delattr(model, name)
         for name, value in self._before.items():
             setattr(model, name, value)
-        ours = set(map(id, self._all()))
-        model._metrics[:] = [m for m in model._metrics if id(m) not in ours]
+        self._detach()
+        self.validating, self._evaluating = False, 0
         self._swap_out()
-
-    def results(self):
-        """The present means, None for what was not recorded in this phase."""
-        if self.phase not in self.seen:
-            return dict.fromkeys(self.metrics)
-        return {
-            name: float(metric.result())
-            if float(ops.convert_to_numpy(metric.count)) > 0
-            else None
-            for name, metric in self.metrics.items()
-        }
 
     def begin_epoch(self):
         """Start an epoch of training."""
-        self.phase = "train"
-        self.reset()
-        for metric in self._silent.values():
+        self._read, self.validating = {}, False
+        for metric in self._all():
             metric.restart()
+
+    def parts(self, phase):
+        """The `Parts` of the loss that Keras has read last in this phase.
+
+        Args:
+            phase: "train", or "test" for evaluations.
+        """
+        if phase in self._read:
+            return self._read[phase]
+        return _parts.unknown(self._why_not or _parts.NOT_CALLED)
 
     def layers(self):
         """The present mean penalty of every layer, or None if it is unknown."""
         if self._by_layer is None:
             return None
-        means = self._silent[LAYERS].means()
+        means = self._further[LAYERS].means()
         return None if means is None else self._by_layer.named(means)
 
     def last_batch(self):
         """The data loss and the penalty of the last batch, or None if unknown."""
-        metric = self._silent.get(BATCH)
+        metric = self._further.get(LAST)
         return metric and metric.means()
 
     def _all(self):
-        return [*self.metrics.values(), *self._silent.values()]
+        means = [one for phase in self._means.values() for one in phase.values()]
+        return [*means, *self._further.values()]
 
-    def reset(self):
-        """Start anew, where the model's `metrics` hide ours from Keras' own reset."""
-        known = set(map(id, self.model.metrics))
-        for metric in self.metrics.values():
-            if id(metric) not in known:
-                metric.reset_state()
+    def _phase(self):
+        return "test" if self._evaluating else "train"
 
     def _recording(self, original):
         parts_of = _loss_parts.splitter(self.model, original)
@@ -159,29 +185,106 @@ class DataLossMeter:
         def compute_loss(*args, **kwargs):
             total, parts = parts_of(*args, **kwargs)
             if isinstance(parts, str):
-                self.why_not = parts
+                self._why_not = parts
                 return total
-            training = kwargs.get("training")
-            phase = self.phase if training is None else _PHASES[bool(training)]
-            self.seen.add(phase)
-            weight = _batch_size(args, kwargs)
-            for name, metric in self.metrics.items():
-                metric.update_state(parts[name], sample_weight=weight)
-            if phase == "train":
-                self._update_silent(parts, weight)
+            self._record(parts, total, _batch_size(args, kwargs))
             return total
 
         setattr(compute_loss, _METER, self)
         return compute_loss
 
-    def _update_silent(self, parts, weight):
+    def _record(self, parts, total, weight):
+        """Update the metrics with one batch; traced."""
+        phase = self._step or self._phase()
+        self._seen.add(phase)
+        self._calls[phase] += 1
+        self._is_penalised = self._is_penalised or bool(parts["terms"])
+        self._terms = max(self._terms, len(parts["terms"]) + 1)
+        self._dtype = keras.backend.standardize_dtype(total.dtype)
+        means = self._means[phase]
+        if not _carried.is_carried(means[ROWS].variables[0]):
+            # Assigned now, a value of this step would stay in the variable.
+            return
+        both = [parts[name] for name in NAMES]
+        means[ROWS].update_state(both, weight)
+        means[BATCHES].update_state(both, 1)
+        if phase != "train":
+            return
         if self._by_layer is not None:
             sums = self._by_layer.sums(parts["terms"])
             if sums is not None:
-                self._silent[LAYERS].update_state(sums, weight)
-        if BATCH in self._silent:
-            both = [parts[name] for name in NAMES]
-            self._silent[BATCH].update_state(both, weight)
+                self._further[LAYERS].update_state(sums, weight)
+        if LAST in self._further:
+            self._further[LAST].update_state(both, weight)
+
+    def _reading(self, original):
+        """`_get_metrics_result_or_logs`, where Keras reads the metrics of an epoch."""
+
+        def result_or_logs(logs):
+            logs = original(logs)
+            if not isinstance(logs, dict):
+                return logs
+            parts = self._read[self._phase()] = self._explain(logs)
+            is_ours = not self._evaluating or self.validating
+            if not is_ours or not (self._is_penalised or self._is_monitored):
+                return logs
+            ours = {name: parts.values[name] for name in self.names}
+            told = {k: v for k, v in ours.items() if v is not None and k not in logs}
+            return {**logs, **told}
+
+        return result_or_logs
+
+    def _explain(self, logs):
+        """The `Parts` of a logged loss."""
+        phase = self._phase()
+        if self._why_not is not None:
+            return _parts.unknown(self._why_not)
+        if phase not in self._seen:
+            return _parts.unknown(_parts.NOT_CALLED)
+        means = self._means[phase]
+        candidates = [metric.means() for metric in means.values()]
+        if None in candidates:
+            return _parts.unknown(HIDDEN)
+        if "loss" not in logs and self._calls[phase] > 1:
+            return _parts.unknown(REPEATED)
+        batches = means[BATCHES].count
+        allowed = _parts.tolerance(batches, self._terms, self._dtype)
+        return _parts.explaining(candidates, logs, allowed)
+
+    def _marking(self, original):
+        """`evaluate`, which starts the means of the evaluation."""
+
+        def evaluate(*args, **kwargs):
+            self._evaluating += 1
+            for metric in self._means["test"].values():
+                metric.restart()
+            try:
+                return original(*args, **kwargs)
+            finally:
+                self._evaluating = max(self._evaluating - 1, 0)
+
+        return evaluate
+
+    def _counting(self, name, step):
+        """A step that counts its calls of `compute_loss`, and cleans up if it fails.
+
+        It is a function that equals no other: JAX reuses what it has compiled for an
+        equal function, and the bound methods of one model are equal, with our metrics
+        or without.
+        """
+
+        def own_step(*args, **kwargs):
+            self._step = _PHASES[name]
+            self._calls[self._step] = 0
+            try:
+                return step(*args, **kwargs)
+            except BaseException:
+                self.restore()
+                raise
+            finally:
+                self._step = None
+
+        return own_step
 
     def _healing(self, name, original):
         """`make_…_function`, which first of all undoes what a crashed fit left.
@@ -209,8 +312,8 @@ class DataLossMeter:
         if self._left is not None and self._left() is model.train_function:
             model.train_function, model.test_function = self._ours
             return
-        self.seen.clear()
-        self.why_not = None
+        self._seen.clear()
+        self._why_not = None
         model.train_function = model.test_function = None
         model.make_train_function()
 
@@ -226,24 +329,7 @@ class DataLossMeter:
         self._theirs = (None, None)
 
 
-def _distinct(step, on_error):
-    """`step` as a function that equals no other, and calls `on_error()` if it fails.
-
-    JAX reuses what it has compiled for an equal function, and the bound methods of one
-    model are equal, with our metrics or without.
-    """
-
-    def own_step(*args, **kwargs):
-        try:
-            return step(*args, **kwargs)
-        except BaseException:
-            on_error()
-            raise
-
-    return own_step
-
-
-_PHASES = {True: "train", False: "test"}
+_PREFIXES = ("", "val_")
 
 
 def _batch_size(args, kwargs):

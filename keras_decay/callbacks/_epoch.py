@@ -2,14 +2,10 @@
 
 import time
 
-from keras_decay.callbacks import _record
-from keras_decay.callbacks._reevaluation import PREFIX
+import numpy as np
 
-NOT_CALLED = "the model's own train_step or test_step does not call compute_loss"
-HIDDEN = (
-    "the model overrides `metrics` without super().metrics, so that on JAX nothing of "
-    "the callback's is part of the training state"
-)
+from keras_decay.callbacks import _parts, _record
+from keras_decay.callbacks._reevaluation import PREFIX
 
 
 class Epoch:
@@ -25,17 +21,15 @@ class Epoch:
         self._meter = meter
         self._batches = batches
         self._reevaluation = reevaluation
-        self._training = self._validation = self._layers = None
+        self._validation = None
         if batches is not None:
             batches.begin()
         self._began = time.perf_counter()
         meter.begin_epoch()
 
     def begin_test(self):
-        """Training is over; the same metrics are about to be used for validation."""
-        self._end_training()
-        self._meter.phase = "test"
-        self._meter.reset()
+        """Training is over, and validation begins."""
+        self._meter.validating = True
 
     def keep_batch(self, model):
         """A batch of training that is to be kept is over."""
@@ -45,66 +39,63 @@ class Epoch:
 
     def end_test(self):
         """Validation is over."""
-        self._validation = self._meter.results()
-        self._meter.phase = "train"
+        self._validation = self._meter.parts("test")
+        self._meter.validating = False
 
     def row(self, number, model, logs):
         """The row of the epoch with this number."""
-        self._end_training()
         seconds = time.perf_counter() - self._began
         row = {"epoch": number, "step": _record.steps_made(model)}
         row.update({key: _record.plain(value) for key, value in logs.items()})
-        losses = self._losses("", "train", self._training, logs)
+        training = self._meter.parts("train")
+        losses, notes = self._losses("", training, logs)
         if self._validation is not None or any(key.startswith("val_") for key in logs):
-            losses |= self._losses("val_", "test", self._validation or {}, logs)
+            validation = self._validation or _parts.unknown(_parts.NOT_CALLED)
+            more, further = self._losses("val_", validation, logs)
+            losses, notes = losses | more, notes + further
         if self._reevaluation is not None:
             row.update(self._reevaluated(model))
+            again = self._meter.parts("test").why_not
+            notes += [] if again is None else [again]
         row.update(losses)
-        if None in losses.values():
-            row["data_loss_note"] = self._note()
+        if notes:
+            row["data_loss_note"] = notes[0]
         # Callbacks that change the rate at the end of an epoch log the one before.
         row.setdefault("learning_rate", _record.learning_rate(model))
         row.update(_record.decay(model, row["learning_rate"]))
         row["seconds"] = seconds
-        if self._layers is not None:
-            row["penalties"] = self._layers
+        layers = None if training.why_not else self._meter.layers()
+        if layers is not None:
+            row["penalties"] = layers
         if self._batches is not None:
             row["batches"] = self._batches.columns()
         return row
 
-    def _end_training(self):
-        """Read the metrics before validation uses them."""
-        if self._training is None:
-            self._training = self._meter.results()
-            self._layers = self._meter.layers()
-
     def _reevaluated(self, model):
         """The training data's own losses and metrics, as validation measures them."""
-        self._meter.phase = "test"
-        self._meter.reset()
         logs = self._reevaluation(model)
         values = {key: _record.plain(value) for key, value in logs.items()}
-        if "test" not in self._meter.seen:
-            values.update(dict.fromkeys(self._meter.metrics))
-        elif not set(self._meter.metrics) <= set(logs):
-            values.update(self._meter.results())
-        self._meter.phase = "train"
+        parts = self._meter.parts("test")
+        values.update({name: parts.values[name] for name in self._meter.names})
         return {PREFIX + key: value for key, value in values.items()}
 
-    def _losses(self, prefix, phase, results, logs):
-        """What was measured. Keras' logs come first where they have it.
+    def _losses(self, prefix, parts, logs):
+        """The columns of one loss, and the notes on them.
 
-        Another callback may have evaluated the model since, with the same metrics.
+        A train_step of the user's may log something under one of our names. It stays.
         """
-        losses = {}
-        for name in self._meter.metrics:
-            value = results.get(name)
-            if phase in self._meter.seen and prefix + name in logs:
-                value = _record.plain(logs[prefix + name])
-            losses[prefix + name] = value
-        return losses
+        losses, notes = {}, []
+        for name in self._meter.names:
+            value, column = parts.values[name], prefix + name
+            theirs = _record.plain(logs.get(column))
+            if theirs is None or _is_same(theirs, value):
+                losses[column] = value
+            else:
+                notes.append(f"`{column}` is what the model's own train_step logs")
+        return losses, notes if parts.why_not is None else [parts.why_not]
 
-    def _note(self):
-        if self._meter.why_not is not None:
-            return self._meter.why_not
-        return HIDDEN if self._meter.seen >= {"train"} else NOT_CALLED
+
+def _is_same(one, other):
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other, equal_nan=True)

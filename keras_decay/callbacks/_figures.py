@@ -92,7 +92,7 @@ def _figure_path(path, figure):
     must = f"a path that ends in one of {formats}, or a list of such paths"
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(_validation.received("figure", figure, must))
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix.lower() not in FORMATS:
         raise ValueError(_validation.received("figure", figure, must))
     return path

@@ -17,7 +17,7 @@ from keras_decay.callbacks._reevaluation import Reevaluation
 from keras_decay.callbacks._running_fit import RunningFit, arguments_of_fit
 from keras_decay.callbacks._stop_on_overfit import StopOnOverfit
 from keras_decay.callbacks._tensorboard import TensorBoard
-from keras_decay.curves import _rows
+from keras_decay.curves import _columns
 
 
 class LearningCurve(Recording, keras.callbacks.Callback):
@@ -30,8 +30,14 @@ class LearningCurve(Recording, keras.callbacks.Callback):
     where `data_loss` is what the compiled loss function gives and `penalty` all that
     regularizers and `add_loss` add, each averaged over the epoch's batches at the
     weights these had. Both are measured, not subtracted afterwards, and neither
-    changes training. While `fit` runs they appear in its logs and can be monitored,
-    e.g. `EarlyStopping("val_data_loss", mode="min")`.
+    changes training. At the end of an epoch they are in the logs and can be monitored,
+    e.g. `EarlyStopping("val_data_loss", mode="min")`. The logs of a model without
+    penalties have them where a callback monitors them.
+
+    `model.metrics` lists nothing of ours, so that a `train_step` of your own may go
+    through it. In every epoch the sum is compared with the loss that Keras has logged;
+    where they differ by more than 1e-4 of the larger, `data_loss` and `penalty` are
+    None.
 
     A row is a dict with the keys
 
@@ -40,7 +46,7 @@ class LearningCurve(Recording, keras.callbacks.Callback):
     - every key of Keras' logs; those that begin with `val_` only in epochs with
       validation;
     - `data_loss`, `val_data_loss`, `penalty`, `val_penalty`; None if the model does not
-      tell, and then `data_loss_note` says why;
+      tell or logs another loss, and then `data_loss_note` says why;
     - `learning_rate`, `seconds` that the epoch took with its validation;
     - `decay`, where the optimizer is a `DecoupledWeightDecay`: c_t λ_t, what decay
       takes of a weight in a step; with rules, a dict by argument;
@@ -148,7 +154,7 @@ class LearningCurve(Recording, keras.callbacks.Callback):
         super().__init__()
         if path is not None and not isinstance(path, (str, os.PathLike)):
             raise TypeError(_validation.received("path", path, "a path or None"))
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else Path(path).expanduser()
         self.track_penalty = _penalty(track_penalty)
         self.track_norms = _validation.boolean("track_norms", track_norms)
         self.track_batches = track_batches
@@ -174,13 +180,15 @@ class LearningCurve(Recording, keras.callbacks.Callback):
 
     @classmethod
     def load(cls, path):
-        """A curve with the rows of an earlier one's file, to be drawn or diagnosed.
+        """A curve with the rows of a file, to be drawn or diagnosed.
 
         Args:
-            path: Path of the file.
+            path: Path of a file that `keras_decay.diagnose` reads. Of several trainings
+                in it the last is taken, with a warning.
 
         Returns:
-            A `LearningCurve`. As a callback it would go on with that file.
+            A `LearningCurve`. As a callback it goes on with a file of `LearningCurve`,
+            and refuses another's.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -193,7 +201,10 @@ class LearningCurve(Recording, keras.callbacks.Callback):
         ```
         """
         curve = cls(path)
-        curve.rows, _ = _rows.read(curve.path)
+        # A training that was killed in its first epoch leaves an empty file.
+        file = Path(path).expanduser()
+        is_empty = file.is_file() and not file.stat().st_size
+        curve.rows = [] if is_empty else _columns.as_rows(file, "path")
         return curve
 
     def set_model(self, model):

@@ -18,7 +18,9 @@ class Silent(keras.metrics.Metric):
     """
 
     def __init__(self, name, size, last=False):
-        super().__init__(name=name)
+        # At least float32, also where Keras' own metrics are of half precision.
+        dtype = keras.backend.result_type("float32", keras.config.floatx())
+        super().__init__(name=name, dtype=dtype)
         self._last = last
         self._total = self.add_variable((size,), "zeros", name="total")
         self._count = self.add_variable((), "zeros", name="count")
@@ -46,10 +48,16 @@ class Silent(keras.metrics.Metric):
         """Nothing: Keras puts a dict's entries into its logs, and this has none."""
         return {}
 
+    @property
+    def count(self):
+        """The sum of the weights of all updates, a float."""
+        return float(ops.convert_to_numpy(self._count))
+
     def means(self):
         """The means as a list of floats, or None before the first update."""
-        count = float(ops.convert_to_numpy(self._count))
+        count = self.count
         if count == 0:
             return None
-        total = ops.convert_to_numpy(self._total)
-        return (np.asarray(total, dtype=float) / count).tolist()
+        # In the precision of Keras' own means, so that equal sums have equal means.
+        total = np.asarray(ops.convert_to_numpy(self._total))
+        return (total / total.dtype.type(count)).tolist()

@@ -28,7 +28,7 @@ class TensorBoard:
         if folder is not None and not isinstance(folder, (str, os.PathLike)):
             must = "the path of a folder or None"
             raise TypeError(_validation.received("tensorboard", folder, must))
-        self._folder = None if folder is None else Path(folder)
+        self._folder = None if folder is None else Path(folder).expanduser()
         self._writers = {}
         self._first = None
         if folder is not None:

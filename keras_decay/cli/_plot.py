@@ -5,6 +5,8 @@ It starts without Keras.
 
 import argparse
 import re
+import sys
+import warnings
 from pathlib import Path
 
 from keras_decay.cli._errors import Failure, UsageError
@@ -29,7 +31,8 @@ def add_options(parser):
     parser.description = (
         "Learning curves from files in one figure, as wide as the column of a paper, "
         "and a verdict on each. The files are those of LearningCurve or of Keras' "
-        "CSVLogger, also of trainings that still run or have crashed."
+        "CSVLogger, also of trainings that still run or have crashed, and tables of "
+        "other loggers. Of several trainings in one file the last is drawn."
     )
     parser.add_argument(
         "curves",
@@ -153,14 +156,18 @@ def short(path, depth):
 
 def rows_of(path):
     """The rows in a file, or the reason why there are none."""
-    from keras_decay.curves import _columns, _files
+    from keras_decay.curves import _columns
 
     if path.is_dir():
         raise UsageError(f"argument CURVE: {str(path)!r} is a folder")
     try:
         if path.stat().st_size == 0:
             raise Failure(f"{str(path)!r} has no epochs yet: there is nothing to draw")
-        rows = _columns.as_rows(_files.read(path))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            rows = _columns.as_run(path)
+        for warning in caught:
+            print(f"keras-decay plot: warning: {warning.message}", file=sys.stderr)
     except FileNotFoundError:
         message = f"argument CURVE: {str(path)!r} does not exist"
         raise UsageError(message) from None

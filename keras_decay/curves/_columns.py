@@ -4,16 +4,16 @@ Rows are the common form: one dict per epoch. Keras' `History`, a dict of lists,
 frame and the files of `LearningCurve` and `CSVLogger` are turned into rows.
 """
 
-import math
 import os
-from collections.abc import Mapping
-from numbers import Real
+import warnings
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_decay import _validation
-from keras_decay.curves import _files
+from keras_decay.curves import _files, _runs
+from keras_decay.curves._numbers import is_number, number
 
 
 class Series(NamedTuple):
@@ -27,7 +27,7 @@ class Series(NamedTuple):
 
 
 def as_rows(source, name="rows_or_history"):
-    """`source` as a list of rows.
+    """`source` as a list of rows; of several trainings the last, with a warning.
 
     Args:
         source: A list of dicts, a dict of lists, a Keras `History`, a data frame,
@@ -37,40 +37,62 @@ def as_rows(source, name="rows_or_history"):
         name: Name of the argument, for the error.
 
     Returns:
-        A list of dicts, each with the key `epoch`.
+        A `Run`, a list of dicts, each with the key `epoch`.
 
     Raises:
         TypeError: If `source` is none of these, or an epoch is no number.
         FileNotFoundError: If there is no file at that path.
         ValueError: If the file is no learning curve.
     """
-    original = source
-    if isinstance(source, (str, os.PathLike)):
-        source = _files.read(source)
+    run = as_run(source, name)
+    if run.n_runs > 1 and run is not source:
+        warnings.warn(f"This is {run}.", stacklevel=3)
+    return run
+
+
+def as_run(source, name="rows_or_history"):
+    """`source` as the `Run` that is judged: the last one. See `as_rows`."""
+    original, where = source, "the record"
     if hasattr(source, "rows"):
         source = source.rows
+        if isinstance(source, list) and all(_has_epoch(row) for row in source):
+            return source if isinstance(source, _runs.Run) else _runs.Run(source)
+    if isinstance(source, _runs.Run):
+        return source
+    told = _runs.Told(f"`{name}`", "row")
+    if isinstance(source, (str, os.PathLike)):
+        source, told = _files.read(source)
+        where = "the file"
+    is_frame = hasattr(source, "to_dict") and hasattr(source, "columns")
+    if is_frame:
+        source = source.to_dict("records")
     elif hasattr(source, "history") and isinstance(source.history, Mapping):
-        source = _from_columns(source.history, getattr(source, "epoch", None))
-    elif hasattr(source, "to_dict") and hasattr(source, "columns"):
-        source = [_without_empty_cells(row) for row in source.to_dict("records")]
+        source = _from_columns(source.history, getattr(source, "epoch", None), name)
     elif isinstance(source, Mapping):
-        source = _from_columns(source, source.get("epoch"))
+        source = _from_columns(source, source.get("epoch"), name)
     if not isinstance(source, (list, tuple)) or not all(
-        isinstance(row, Mapping) for row in source
+        isinstance(row, (Mapping, _runs.Record)) for row in source
     ):
         must = (
             "a LearningCurve, a Keras History, a list of dicts with one dict per "
             "epoch, a dict of lists, a data frame, or the path of a file of these"
         )
         raise TypeError(_validation.received(name, original, must))
-    rows = [
-        row if "epoch" in row else {"epoch": epoch, **row}
-        for epoch, row in enumerate(source)
+    records = [
+        row if isinstance(row, _runs.Record) else _runs.Record(place, row)
+        for place, row in enumerate(source, 1)
     ]
-    for row in rows:
-        if not is_number(row["epoch"]):
-            raise TypeError(_validation.received("epoch", row["epoch"], "a number"))
-    return rows
+    for record in records:
+        epoch = record.row.get("epoch", 0)
+        if where != "the file" and not is_number(number(epoch)):
+            raise TypeError(_validation.received("epoch", epoch, "a number"))
+    found = _runs.runs(records, told, where, gaps=is_frame)
+    told.warn(stacklevel=4)
+    return found[-1]
+
+
+def _has_epoch(row):
+    return isinstance(row, Mapping) and is_number(row.get("epoch"))
 
 
 def series(rows, column):
@@ -94,6 +116,12 @@ def metrics(rows):
     return sorted(names)
 
 
+def names(rows):
+    """The names of all columns but the epoch's, in their order."""
+    columns = dict.fromkeys(key for row in rows for key in row)
+    return [name for name in columns if name != "epoch"]
+
+
 def loss_columns(rows):
     """The column that the loss is judged by: apart from the penalty, if recorded."""
     for column in ("data_loss", "loss"):
@@ -102,35 +130,19 @@ def loss_columns(rows):
     return "data_loss" if len(series(rows, "data_loss")) else "loss"
 
 
-def is_number(value):
-    """Whether this can be a value of a curve; booleans and texts cannot."""
-    return isinstance(value, (Real, np.floating, np.integer)) and not isinstance(
-        value, (bool, np.bool_)
-    )
-
-
-def _without_empty_cells(row):
-    """A data frame's row without its empty cells, which it writes as NaN.
-
-    Where the training loss itself is NaN, training has diverged and all is kept.
-    """
-    for column in ("loss", "data_loss"):
-        if is_number(row.get(column)) and math.isnan(row[column]):
-            return row
-    return {
-        key: value
-        for key, value in row.items()
-        if not (is_number(value) and math.isnan(value))
-    }
-
-
-def _from_columns(columns, epochs):
+def _from_columns(columns, epochs, name):
     """A dict of lists as rows.
 
     With `validation_freq=k` Keras' lists of validation are k times as short, and it
     does not say which epochs they belong to: it is every k-th.
     """
-    lists = {key: list(values) for key, values in columns.items()}
+    lists = {}
+    for key, values in columns.items():
+        is_other = isinstance(values, (str, bytes, Mapping))
+        if is_other or not isinstance(values, Iterable):
+            must = "a dict of lists, with one value for every epoch"
+            raise TypeError(_validation.received(f"{name}[{key!r}]", values, must))
+        lists[key] = list(values)
     count = max(map(len, lists.values()), default=0)
     if epochs is None or len(epochs) != count:
         epochs = range(count)
@@ -139,6 +151,13 @@ def _from_columns(columns, epochs):
         if key == "epoch" or not values:
             continue
         every = count // len(values)
+        if count // every != len(values):
+            warnings.warn(
+                f"`{name}`: {key!r} has {len(values)} values for {count} epochs. They "
+                "are taken for those of the first epochs"
+                + (f", one in {every}." if every > 1 else "."),
+                stacklevel=4,
+            )
         for index, value in enumerate(values, start=1):
             rows[index * every - 1][key] = value
     return rows

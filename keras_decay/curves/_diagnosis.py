@@ -74,7 +74,8 @@ def diagnose(rows_or_history):
     - *diverged*: the last loss is not finite; or E_tr ends at more than twice its
       first value, or has never come back to it and ends 5 % above it, more than noise
       does; or it has given back three quarters of a fall by more than half.
-    - *inconclusive*: fewer than 5 epochs with validation, or no training loss.
+    - *inconclusive*: fewer than 5 epochs with validation, or no training loss. The
+      columns found are named.
     - *overfitting*: E_va ends above its best by more than four standard errors of that
       average, E_tr has fallen by at least 2 % since, and either
 
@@ -85,12 +86,19 @@ def diagnose(rows_or_history):
         - the rise is large: GL of at least 12 %, which takes back at least 12 % of what
           was learned, E_tr(0) − min E_va; and it is smooth, 25 times the jitter from
           epoch to epoch, or three standard errors where 30 epochs or more show that the
-          jitter is hardly correlated (at most 0.35).
+          jitter is hardly correlated (at most 0.35); or
+        - the rise is steady: the last four evaluations or more, from the lowest loss
+          on, were each worse than the one before, by more than 1 % in all and by more
+          than any rise that was undone before. These are losses as recorded, and four
+          standard errors are not asked.
 
         The onset is the last epoch at which E_va was within a standard error of its
-        best.
+        best; under a steady rise, that of the lowest loss.
 
-    - *inconclusive*, too, if E_va has risen so, but E_tr has not fallen.
+    - *inconclusive*, too, if E_va has risen in the first two ways, but E_tr has not
+      fallen; or if a steady rise is smaller, or has lasted two or three evaluations.
+      Where E_tr has not fallen, or rises as large were undone before, *improving* and
+      *underfitting* come first.
     - *improving*: half as many epochs again would bring E_va down by at least 4 %, and
       by two standard errors, if it went on as it went of late: in a straight line
       against the logarithm of the epochs. Its slope is the middle one of those over
@@ -109,11 +117,18 @@ def diagnose(rows_or_history):
     How often the verdicts are right is told in docs/verdicts.md: 93 in 100 with at
     least 120 rows of validation, fewer with 50.
 
+    A loss may have another program's name: `train_loss`, `Train Loss`, `train/loss`,
+    `valid_loss`, `eval_loss` and the like, with capitals, spaces or a byte-order mark.
+    Rows of one epoch that follow on one another are one row. Of several trainings in
+    one file the last is judged, and the sentence says how many there are. What cannot
+    be read is left out, and a warning gives its lines.
+
     Args:
         rows_or_history: A `LearningCurve`, a list of dicts with one dict per epoch, a
             Keras `History`, a dict of lists, a pandas data frame; or the path of a
-            file: JSON lines as `LearningCurve` writes them, CSV of
-            `keras.callbacks.CSVLogger` or of pandas, `history.history` as JSON.
+            file: JSON lines as `LearningCurve` writes them, a table with a header as
+            `keras.callbacks.CSVLogger` and pandas write it, with any separator and
+            decimal commas, or `history.history` as JSON.
 
     Returns:
         A `Diagnosis`.
@@ -135,17 +150,19 @@ def diagnose(rows_or_history):
     Estimates of the regression coefficient based on Kendall's tau, 1968, for the slope.
     The rules on noise, on the training loss and on divergence are ours.
     """
-    rows = _columns.as_rows(rows_or_history)
+    rows = _columns.as_run(rows_or_history)
     column = _columns.loss_columns(rows)
     train = _columns.series(rows, column)
     val = _columns.series(rows, f"val_{column}")
     base = {"column": column, "n_epochs": len(rows)}
 
-    finite = _smoothed.Curves.of(train, val)
+    finite = _smoothed.Curves.of(train, val, _columns.names(rows))
     base.update(_numbers(finite))
     for rule in _verdicts.RULES:
         found = rule(finite)
         if found is not None:
+            if rows.n_runs > 1:
+                found["sentence"] += f" ({rows})"
             advice = _suggestions.suggestion(
                 found["verdict"], rows, base.get("best_epoch")
             )

@@ -3,7 +3,13 @@
 import numpy as np
 
 from keras_decay import _validation
-from keras_decay.curves import _columns, _diagnosis, _looks, _smoothing
+from keras_decay.curves import (
+    _columns,
+    _diagnosis,
+    _known_names,
+    _looks,
+    _smoothing,
+)
 
 # Keras' training values are averages over the epoch, validation is measured at its
 # end: in time the former lie half an epoch earlier. These are measured at the end too.
@@ -67,8 +73,11 @@ def column_of(rows, metric):
             "There is nothing to draw: the curve has no rows yet. Train with it first, "
             "or read one with `LearningCurve.load(path)`."
         )
-    column = _columns.loss_columns(rows) if metric == "loss" else metric
     known = _columns.metrics(rows)
+    column = _columns.loss_columns(rows) if metric == "loss" else metric
+    if isinstance(metric, str) and metric.removeprefix("val_") not in known:
+        # A name that was understood as ours when the curve was read.
+        column = _known_names.canonical(metric) or metric
     if isinstance(column, str) and column.removeprefix("val_") in known:
         return column.removeprefix("val_")
     raise ValueError(

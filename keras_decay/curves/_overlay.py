@@ -94,7 +94,7 @@ def _runs(name, value):
     """The curves under one name, each as rows."""
     several = isinstance(value, (list, tuple)) and not all(map(_is_row, value))
     runs = list(value) if several else [value]
-    rows = [_columns.as_rows(run, name=f"curves[{name!r}]") for run in runs]
+    rows = [_columns.as_rows(run, f"curves[{name!r}]") for run in runs]
     if not all(rows):
         raise ValueError(
             f"The curve {name!r} has no rows: there is nothing to draw. Train with it "

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from keras_decay.curves import _trend
+from keras_decay.curves import _prechelt, _trend
 
 # Prechelt stops at GL between 1 % and 5 %; a verdict should be surer than a stop: a few
 # hundred rows of validation differ from all others by as much. So much is left of the
@@ -33,12 +33,51 @@ UNCORRELATED = 0.35
 LONG = 30
 
 
+# So many rises in succession, from the lowest value of all to the last one, are no
+# chance: n values in random order end so once in 24 n times. Where losses of successive
+# epochs are correlated they are likelier, so they must exceed any rise undone before.
+STRICT_RISES = 4
+STRICT_RISE = 0.01
+
 # How it is known that validation loss has risen.
-TREND, SIZE = "trend", "size"
+TREND, SIZE, STRICT = "trend", "size", "strict"
 
 
 def known_by(curves):
     """How it is known that validation loss has risen since its best, or None."""
+    known = _by_noise(curves)
+    if known is None:
+        count, risen = strict(curves.val)
+        if count >= STRICT_RISES and risen > STRICT_RISE and is_new(curves.val):
+            return STRICT
+    return known
+
+
+def strict(val):
+    """In how many evaluations the loss has risen, each worse than the last.
+
+    Returns:
+        Their number, 0 unless the loss has risen in all since its lowest value; and how
+        far the last one lies above that, relative to it.
+    """
+    best = int(np.argmin(val.raw))
+    after = val.raw[best:]
+    if not np.all(np.diff(after) > 0):
+        return 0, 0.0
+    risen = _prechelt.relative(after[-1] - after[0], after[0], val.raw)
+    return len(after) - 1, risen
+
+
+def is_new(val):
+    """Whether no rise before the lowest value was as large as the one since."""
+    best = int(np.argmin(val.raw))
+    before = val.raw[: best + 1]
+    undone = np.max(before - np.minimum.accumulate(before))
+    return bool(val.raw[-1] - val.raw[best] > undone)
+
+
+def _by_noise(curves):
+    """`TREND` or `SIZE`, where the rise is more than the noise around it; or None."""
     val = curves.val
     climbed = val.smooth[-1] - val.smooth[val.best]
     # At the end half of the window is cut off.

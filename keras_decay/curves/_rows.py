@@ -33,7 +33,7 @@ def read(path):
         ValueError: If a line is no row of a curve; the message names the line.
     """
     try:
-        content = Path(path).read_bytes()
+        content = Path(path).expanduser().read_bytes()
     except FileNotFoundError:
         raise FileNotFoundError(
             f"There is no learning curve at {str(path)!r}: no such file."
@@ -88,7 +88,7 @@ def rewrite(path, rows):
 
 def replace(path, write):
     """Let `write(file)` fill a temporary file, and put it in the place of `path`."""
-    path = Path(path)
+    path = Path(path).expanduser()
     handle, temporary = tempfile.mkstemp(
         dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
     )

@@ -64,10 +64,14 @@ class Curves:
     val: Smoothed
     exponent: int
     not_finite: tuple | None
+    columns: tuple = ()
 
     @classmethod
-    def of(cls, train, val):
-        """From two `Series`; values that are not finite are left out."""
+    def of(cls, train, val, columns=()):
+        """From two `Series`; values that are not finite are left out.
+
+        `columns` are the names of all columns that were recorded.
+        """
         not_finite = None
         for name, one in (("training", train), ("validation", val)):
             bad = ~np.isfinite(one.values)
@@ -88,7 +92,7 @@ class Curves:
             Smoothed.of(one.epochs[keep], np.ldexp(one.values[keep], -exponent))
             for one, keep in zip((train, val), kept, strict=True)
         ]
-        return cls(parts[0], parts[1], exponent, not_finite)
+        return cls(parts[0], parts[1], exponent, not_finite, tuple(columns))
 
     @property
     def lost(self):

@@ -60,9 +60,9 @@ MIN_EPOCHS = 5
 def too_little(curves):
     """There is not enough to judge."""
     if not len(curves.val):
-        why = "no validation loss was recorded"
+        why = _missing(curves, "validation", "val_loss")
     elif not len(curves.train):
-        why = "no training loss was recorded"
+        why = _missing(curves, "training", "loss")
     elif len(curves.val) < MIN_EPOCHS:
         count = len(curves.val)
         epochs = "1 epoch" if count == 1 else f"{count} epochs"
@@ -70,6 +70,20 @@ def too_little(curves):
     else:
         return None
     return {"verdict": "inconclusive", "sentence": f"inconclusive: {why}"}
+
+
+_MOST_COLUMNS = 12
+
+
+def _missing(curves, kind, name):
+    """Why there is no loss of this kind, with the columns that there are."""
+    if name in curves.columns:
+        return f"the column {name!r} holds no number"
+    if not curves.columns:
+        return f"no {kind} loss was recorded"
+    shown = ", ".join(map(repr, curves.columns[:_MOST_COLUMNS]))
+    more = ", …" if len(curves.columns) > _MOST_COLUMNS else ""
+    return f"none of the columns is known as a {kind} loss: {shown}{more}"
 
 
 # Overfitting is a trade: training gains what validation loses.
@@ -84,8 +98,11 @@ def overfitting(curves):
         return None
     near = val.smooth <= val.smooth[val.best] + val.jitter / math.sqrt(val.window)
     onset = val.epochs[np.flatnonzero(near)[-1]]
-    index = train.at(onset)
-    fall = train.relative(train.smooth[index] - train.smooth[-1], index)
+    if known == _rise.STRICT:
+        onset = val.epochs[np.argmin(val.raw)]
+    fall = _fall_since(train, onset)
+    if known == _rise.STRICT and fall < TRAIN_FALL:
+        return None
     risen = f"validation loss has risen {_percent(val.rise)} above its best"
     if fall < TRAIN_FALL:
         sentence = (
@@ -93,13 +110,51 @@ def overfitting(curves):
             f"{int(onset)}; a smaller learning rate may help"
         )
         return {"verdict": "inconclusive", "sentence": sentence}
-    if known == _rise.SIZE and curves.lost < 1:
+    if known == _rise.STRICT:
+        risen += ", each evaluation worse than the last,"
+    elif known == _rise.SIZE and curves.lost < 1:
         risen += f", which takes back {_percent(curves.lost)} of what was learned,"
     sentence = (
         f"overfitting since epoch {int(onset)}: {risen} while training loss fell by "
         f"{_percent(fall)}"
     )
     return {"verdict": "overfitting", "sentence": sentence, "onset_epoch": int(onset)}
+
+
+# Less than float32 losses can tell from rounding.
+NOTHING = 1e-6
+
+
+def rising(curves):
+    """Validation loss rises as it never did before, while training loss falls."""
+    train, val = curves.train, curves.val
+    is_trade = _fall_since(train, val.epochs[np.argmin(val.raw)]) >= TRAIN_FALL
+    return still_rising(curves) if is_trade and _rise.is_new(val) else None
+
+
+def still_rising(curves):
+    """Validation loss rises from evaluation to evaluation, by little or in few."""
+    train, val = curves.train, curves.val
+    count, risen = _rise.strict(val)
+    is_long = count >= _rise.STRICT_RISES and risen > NOTHING
+    is_large = count > 1 and risen > _rise.STRICT_RISE and _rise.is_new(val)
+    if not is_long and not is_large:
+        return None
+    best = val.epochs[np.argmin(val.raw)]
+    why = "that is too little to tell overfitting from chance"
+    if _fall_since(train, best) < TRAIN_FALL:
+        why = "training loss has not fallen since; a smaller learning rate may help"
+    sentence = (
+        f"inconclusive: validation loss has risen {_percent(risen)} above its best at "
+        f"epoch {int(best)}, in each of the last {count} evaluations; {why}"
+    )
+    return {"verdict": "inconclusive", "sentence": sentence}
+
+
+def _fall_since(train, epoch):
+    """By how much training loss has fallen since an epoch, relative to its loss."""
+    index = train.at(epoch)
+    return train.relative(train.smooth[index] - train.smooth[-1], index)
 
 
 # Half as many epochs again is what one would spend on a gain of a twenty-fifth.
@@ -133,6 +188,9 @@ def improving(curves):
     if val.rise > IMPROVING_RISE and not late:
         return None
     ends = f"{_percent(val.rise)} above its best" if val.rise > 0.01 else "at its best"
+    if np.min(val.raw) >= 0:
+        # Along a power law, which falls as steeply now and never below zero.
+        gain = -math.expm1(-gain)
     sentence = (
         f"improving: validation loss is {ends} and still falling; as it has "
         f"fallen of late, half as many epochs again would bring {_percent(gain)} more"
@@ -196,7 +254,16 @@ def good_fit(curves):
     return {"verdict": "good fit", "sentence": sentence}
 
 
-RULES = (diverged, too_little, overfitting, improving, underfitting, good_fit)
+RULES = (
+    diverged,
+    too_little,
+    overfitting,
+    rising,
+    improving,
+    underfitting,
+    still_rising,
+    good_fit,
+)
 
 
 def _percent(fraction):

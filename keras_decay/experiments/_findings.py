@@ -122,7 +122,7 @@ class Findings:
         Returns:
             The paths of the files, whose names are those of `file_names`.
         """
-        folder = Path(folder)
+        folder = Path(folder).expanduser()
         figures = {name: draw() for name, draw in self.drawings.items()}
         save_figures(figures, folder, salt=self.name)
         text = json.dumps(self.as_json(), indent=2, ensure_ascii=False, allow_nan=False)

@@ -37,7 +37,7 @@ def publishing(folder, names, *, force=False):
         OutputError: On entry, if `folder` cannot be written to or, without `force`, one
             of the files exists; on exit, if one came to exist in the meantime.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         refuse_existing(folder, names, force)

@@ -205,7 +205,7 @@ def _fit(fit, result):
 
 def save(result, folder):
     """Writes every file of `result` into `folder`; returns the paths."""
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     figures = {"diabetes": result.draw()}
     if result.tuning is not None:
         figures["diabetes-tuning"] = result.tuning.draw()

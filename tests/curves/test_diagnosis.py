@@ -68,7 +68,7 @@ def test_noise_that_wanders_is_seldom_overfitting(curves, shape):
     ("correlation", "most"), [(0.0, 0.01), (0.5, 0.05), (0.8, 0.13), (0.95, 0.13)]
 )
 def test_short_curves_that_wander_are_seldom_overfitting(curves, correlation, most):
-    """20 epochs. Measured 0, 2, 10 and 10 of 100; without the test of the trend 1,
+    """20 epochs. Measured 0, 4, 12 and 13 of 100; without the test of the trend 1,
     15, 33 and 41. docs/verdicts.md tells these numbers.
     """
     given = {"noise": 0.1, "correlation": correlation, "n": 20}
@@ -293,3 +293,52 @@ def test_the_diabetes_experiment(seed):
     penalised = diagnose(DIABETES[f"L2(0.01), seed {seed}"])
     assert penalised.verdict in ("good fit", "improving")
     assert penalised.gap < plain.gap / 2
+
+
+FALLING = [0.257, 0.048, 0.009, 0.0013, 0.0003]
+
+
+@pytest.mark.parametrize(
+    "val",
+    [
+        [0.307, 0.356, 0.421, 0.452, 0.468],
+        list(np.linspace(1, 1.2, 5)),
+        list(np.linspace(1, 1.02, 5)),
+        [0.5, 0.4, 0.3, 0.301, 0.302, 0.303, 0.304],
+    ],
+    ids=str,
+)
+def test_evaluations_each_worse_than_the_last_are_overfitting(val):
+    """From the lowest on, four or more of them, by more than 1 % in all."""
+    train = list(np.geomspace(1, 0.1, len(val)))
+    found = diagnose(lists(train, val))
+    assert found.verdict == "overfitting", str(found)
+    assert found.onset_epoch == int(np.argmin(val))
+    assert diagnose(lists(train[::-1], val)).verdict == "diverged"
+
+
+@pytest.mark.parametrize(
+    ("val", "words"),
+    [
+        ([0.6, 0.5, 0.4, 0.3, 0.31, 0.32, 0.33, 0.34], "has not fallen"),
+        ([0.307, 0.3071, 0.3072, 0.3073, 0.3074], "0.1 % above its best at epoch 0"),
+        ([0.40, 0.307, 0.356, 0.421, 0.452], "each of the last 3 evaluations"),
+        ([0.5, 0.4, 0.41, 0.3, 0.301, 0.302, 0.303, 0.304], "last 4 evaluations"),
+    ],
+)
+def test_a_rise_too_small_to_tell_is_never_settled(val, words):
+    train = np.geomspace(1, 0.1, len(val))
+    if "fallen" in words:
+        train[2:] = 0.1
+    found = diagnose(lists(train, val))
+    assert found.verdict == "inconclusive"
+    assert words in str(found)
+
+
+def test_a_forecast_stays_above_zero():
+    """Oracle: a loss that falls ever faster cannot fall by more than all of it."""
+    val = 1 - 0.9 * np.linspace(0, 1, 40) ** 3
+    found = diagnose(lists(val, val))
+    assert found.verdict == "improving"
+    told = float(str(found).split("would bring ")[1].split(" %")[0])
+    assert 50 < told < 100

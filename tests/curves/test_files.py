@@ -81,7 +81,8 @@ def test_csv_logger(tmp_path):
 def test_missing_cells_and_infinite_ones(tmp_path):
     path = tmp_path / "run.csv"
     path.write_text('epoch,loss,val_loss\n0,1.0,NA\n1,nan,2.0\n2,inf,"[1, 2]"\n')
-    first, second, third = _columns.as_rows(path)
+    with pytest.warns(UserWarning, match=r"no number are left out \(line 4\)"):
+        first, second, third = _columns.as_rows(path)
     assert first == {"epoch": 0, "loss": 1}
     assert math.isnan(second["loss"]) and second["val_loss"] == 2
     assert third == {"epoch": 2, "loss": math.inf}
@@ -92,14 +93,34 @@ def test_epochs_done_over_again_replace_the_old_ones(tmp_path):
     path = tmp_path / "run.csv"
     lines = ["epoch,loss", "0,1", "1,2", "2,3", "1,4", "2,5", "3,6"]
     path.write_text("\n".join(lines) + "\n")
-    assert [row["loss"] for row in _columns.as_rows(path)] == [1, 4, 5, 6]
+    with pytest.warns(UserWarning, match=r"replaced .* \(lines 3, 4\)"):
+        rows = _columns.as_rows(path)
+    assert [row["loss"] for row in rows] == [1, 4, 5, 6]
 
 
-@pytest.mark.parametrize("cut", [1, 2, 3, 5, 7])
-def test_a_torn_last_line_is_dropped(tmp_path, cut):
+@pytest.mark.parametrize("cut", [4, 5, 6, 7])
+def test_a_torn_last_line_is_dropped_and_told(tmp_path, cut):
+    """A line with fewer cells than the header was not written to its end."""
     path = tmp_path / "run.csv"
     path.write_text("epoch,loss,val_loss\n0,1,2\n1,12,34\n"[:-cut])
-    assert _columns.as_rows(path) == [{"epoch": 0, "loss": 1, "val_loss": 2}]
+    with pytest.warns(UserWarning, match=r"torn last line is left out \(line 3\)"):
+        rows = _columns.as_rows(path)
+    assert rows == [{"epoch": 0, "loss": 1, "val_loss": 2}]
+
+
+def test_a_last_line_without_a_line_feed_counts(tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_text("epoch,loss,val_loss\n0,1,2\n1,12,34")
+    assert _columns.as_rows(path)[-1] == {"epoch": 1, "loss": 12, "val_loss": 34}
+    path.write_text('{"epoch": 0, "loss": 1}\n{"epoch": 1, "loss": 12}')
+    assert _columns.as_rows(path)[-1] == {"epoch": 1, "loss": 12}
+
+
+def test_a_torn_last_row_of_json_is_dropped_and_told(tmp_path):
+    path = tmp_path / "run.jsonl"
+    path.write_text('{"epoch": 0, "loss": 1}\n{"epoch": 1, "lo')
+    with pytest.warns(UserWarning, match=r"torn last line is left out \(line 2\)"):
+        assert _columns.as_rows(path) == [{"epoch": 0, "loss": 1}]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +128,7 @@ def test_a_torn_last_line_is_dropped(tmp_path, cut):
     [
         ("", "no learning curve"),
         ("a,b\n1,2\n", "found 'a,b'"),
-        ("epoch,loss\n0,1\n1,2,3\n2,1\n", "Line 3 .* 3 fields"),
+        ("epoch,loss\n0,1,2\n1,2,3\n2,1\n", "Line 2 .* 3 fields"),
         ('{"a": 1}\n', "Line 1 of"),
         ("\x89PNG\r\n", "no learning curve"),
     ],
