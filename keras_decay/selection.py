@@ -35,6 +35,18 @@ def first_matches(patterns, paths):
     Raises:
         ValueError: If a pattern decides nothing; the message lists the paths.
     """
+    chosen, problem = matches(patterns, paths)
+    if problem:
+        raise ValueError(problem)
+    return chosen
+
+
+def matches(patterns, paths):
+    """As `first_matches`, with a pattern that decides nothing reported and not raised.
+
+    Returns:
+        The indices, and the text of the problem or None.
+    """
     # Compiled once: the cache of `re` is too small for a rule for every variable.
     compiled = [re.compile(expression) for expression in patterns]
     chosen = [
@@ -50,8 +62,8 @@ def first_matches(patterns, paths):
         else:
             problem = "matches no variable"
         listing = "".join(f"\n  {path}" for path in paths)
-        raise ValueError(
+        return chosen, (
             f"`rules` must each match a trainable variable, but the pattern "
             f"{expression!r} {problem}. The trainable variables are:{listing}"
         )
-    return chosen
+    return chosen, None

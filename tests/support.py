@@ -35,6 +35,11 @@ def gradient(function, w):
     return x.grad.numpy()
 
 
+def decisions(optimizer):
+    """For each variable of a built optimizer a dict: its path, shape and rule."""
+    return optimizer._plan.outcome
+
+
 once = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
     reason="slow, and not about the backend: one is enough",

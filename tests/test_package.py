@@ -91,6 +91,7 @@ PROTECTED = {
         "_model_variables_moving_average",
         "_track_variable",
         "_trainable_variables",
+        "_untrack_variable",
         "_variables",
         "_velocities",
     },

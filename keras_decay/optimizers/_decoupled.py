@@ -1,13 +1,11 @@
 """`DecoupledWeightDecay`: decay around any Keras optimizer."""
 
-import warnings
-
 import keras
 import numpy as np
 from keras import ops
 
 from keras_decay import _backend, _validation
-from keras_decay.optimizers import _saving
+from keras_decay.optimizers import _saving, _state
 from keras_decay.optimizers._average import ema_settings, update_averages
 from keras_decay.optimizers._compile import CompiledSteps, plain_settings
 from keras_decay.optimizers._couplings import base_rate
@@ -15,13 +13,14 @@ from keras_decay.optimizers._couplings import coupling as check_coupling
 from keras_decay.optimizers._inner import check_inner
 from keras_decay.optimizers._memory import Memory
 from keras_decay.optimizers._plan import make_plan, variable_path
+from keras_decay.optimizers._settings import AVERAGE, InnerSettings
 from keras_decay.optimizers._step import Target, inner_step_and_decay
 from keras_decay.regularizers._base import HALF
 from keras_decay.regularizers._state import OPTIMIZER, claim
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class DecoupledWeightDecay(keras.optimizers.Optimizer):
+class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
     """Weight decay apart from the loss, around any Keras optimizer.
 
     With w the weight before the step, u the displacement that the wrapped optimizer
@@ -42,9 +41,18 @@ class DecoupledWeightDecay(keras.optimizers.Optimizer):
     loss acts 1/(1 − β) times as strongly in the long run.
 
     Decayed by default: every trainable variable of rank 2 or more whose name is not
-    bias, gamma, beta, scale, offset, alpha or moving_…. `rules` decide otherwise; they
-    are matched once, when the optimizer is first built, and the outcome is saved with
-    it, since Keras renames many layers on loading.
+    bias, gamma, beta, scale, offset, alpha or moving_…. `rules` decide otherwise. They
+    are matched when the optimizer is first built, and the outcome is saved with its
+    state, since Keras renames many layers on loading. The config holds no outcome:
+    `from_config(get_config())` is a fresh optimizer for any model.
+
+    Loading restores the whole state, or none of it with one warning that says what has
+    changed, such as the variables of a layer that was frozen after training. An
+    optimizer without variables, as of a frozen model, keeps what it has loaded until it
+    is built on some.
+
+    Settings of the wrapped optimizer (`learning_rate`, `clipnorm`, `momentum`, …) can
+    be read and set on the wrapper, and act inside it.
 
     Args:
         optimizer: The Keras optimizer to wrap. It must have no decay and no moving
@@ -82,8 +90,8 @@ class DecoupledWeightDecay(keras.optimizers.Optimizer):
 
     Raises:
         TypeError, ValueError: If an argument is not as described, none of
-            `weight_decay`, `penalty` and `rules` is given, or, when first built, a rule
-            matches no variable.
+            `weight_decay`, `penalty` and `rules` is given, or a rule matches no
+            variable, at the first step at the latest. (On loading that is a warning.)
 
     Example:
 
@@ -143,8 +151,13 @@ class DecoupledWeightDecay(keras.optimizers.Optimizer):
             self._track(variable)
         for argument, decay in self._plan.named_decays():
             decay.form.check(argument, optimizer)
-        self._memory = Memory(self.add_variable)
+        self._memory = Memory(self.add_variable, self._untrack_variable)
+        # Arrays by name, or a list of them, that were loaded before there were weights.
         self._to_load = None
+        # An optimizer from a config may be given the match of its rules by a file.
+        self._may_be_loading = False
+        self._was_frozen = False  # whether it was to be built on no variables
+        self._keras_loads_inner = False
         self.base_learning_rate = base_rate(
             optimizer, base_learning_rate, {d.coupling for d in self._plan.decays}
         )
@@ -167,33 +180,62 @@ class DecoupledWeightDecay(keras.optimizers.Optimizer):
             self._track_variable(variable)
 
     def build(self, variables):
+        """Match the rules to these variables, and make what is kept for each of them.
+
+        An optimizer without variables, as of a frozen model, remains to be built.
+        """
+        variables = list(variables)
         if self.built:
             return
-        variables = list(variables)
+        if not variables:
+            self._was_frozen = True
+            return
         self._plan.match(variables)
+        if not self._may_be_loading and self._to_load is None:
+            self._plan.check()
         strengths = self._plan.strength_variables + self._plan.penalty_variables
         claim(strengths, OPTIMIZER, self)
-        super().build(variables)
+        if self._to_load is None:
+            self._add_variables(variables)
+            return
+        # In a program that is being traced new variables could not be set.
         with _backend.current().eager():
-            for index, variable in enumerate(variables):
-                decay = self._plan.decay_of(index)
-                if decay is not None:
-                    path = variable_path(variable)
-                    self._memory.build(index, variable, path, decay)
+            self._add_variables(variables)
+            stored, self._to_load = self._to_load, None
+            if isinstance(stored, dict):
+                _state.load(self, stored, late=True)
+            else:
+                _state.load_list(self, stored)
+
+    def _add_variables(self, variables):
+        self._is_building = True
+        try:
+            super().build(variables)
+        finally:
+            self._is_building = False
+        with _backend.current().eager():
+            for index in range(len(variables)):
+                self._remember(index)
         if self.use_ema:
             self._ema_count = self.add_variable(shape=(), dtype="int", name="ema_count")
             averages = self._model_variables_moving_average
             self._average_residuals = [self._memory.residual(v) for v in averages]
         if not self.optimizer.built:
             self.optimizer.build(variables)
-        if self._to_load is not None:
-            stored, self._to_load = self._to_load, None
-            try:
-                self.load_own_variables(stored)
-            except ValueError as error:
-                # Loaded weights may come from a training with other settings, which
-                # shall not stop this one. Keras does the same for its optimizers.
-                warnings.warn(f"{error} It starts afresh.", stacklevel=2)
+
+    def _remember(self, index):
+        """Make the variables that decay needs for the weight of this number."""
+        decay = self._plan.decay_of(index)
+        if decay is not None:
+            variable = self._trainable_variables[index]
+            self._memory.build(index, variable, variable_path(variable), decay)
+
+    def _decide(self, entries):
+        """Decide as a saved match of the same variables does."""
+        for index in self._plan.decide(entries):
+            self._memory.remove(index)
+            self._remember(index)
+            self._compiled_steps = CompiledSteps()  # they have other decays in them
 
     @property
     def variables(self):
@@ -228,9 +270,11 @@ class DecoupledWeightDecay(keras.optimizers.Optimizer):
             )
         if not grads:
             return
+        grads = [_as_tensor(g, v) for g, v in zip(grads, variables, strict=True)]
         if not self.built:
             with keras.name_scope(self.name):
                 self.build(variables)
+        self._plan.check()
         self._check_variables_are_known(variables)
         if self._memory.incomplete:
             raise RuntimeError(
@@ -240,12 +284,49 @@ class DecoupledWeightDecay(keras.optimizers.Optimizer):
             )
         if self._should_compile(grads):
             inner = self.optimizer
-            settings = (id(inner.learning_rate), self.cautious, plain_settings(inner))
+            average = [getattr(self, name) for name in AVERAGE]
+            rate = id(inner.learning_rate)
+            settings = (rate, self.cautious, *average, plain_settings(inner))
             self._compiled_steps.run(
                 self._step, grads, variables, self._get_variable_index, settings
             )
         else:
             self._step(grads, variables)
+
+    def stateless_apply(self, optimizer_variables, grads, trainable_variables):
+        """As `apply`, for tensors: returns them as they are after the step.
+
+        Args:
+            optimizer_variables: Values for `variables`.
+            grads: A list of gradients, one for each variable.
+            trainable_variables: Values for the variables that the optimizer was built
+                with, or for those of them that are still trainable.
+
+        Returns:
+            The variables' new values and the optimizer's.
+        """
+        if not trainable_variables:
+            return trainable_variables, optimizer_variables
+        variables = [v for v in self._trainable_variables if v.trainable]
+        shapes = [tuple(variable.shape) for variable in variables]
+        if len(variables) == len(self._trainable_variables) or shapes != [
+            tuple(value.shape) for value in trainable_variables
+        ]:
+            return super().stateless_apply(
+                optimizer_variables, grads, trainable_variables
+            )
+        # Layers were frozen since, and the optimizer goes on with the others.
+        state = self.variables
+        mapping = [
+            *zip(variables, trainable_variables, strict=True),
+            *zip(state, optimizer_variables, strict=True),
+        ]
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            self.apply(grads, variables)
+        return (
+            [scope.get_current_value(variable) for variable in variables],
+            [scope.get_current_value(variable) for variable in state],
+        )
 
     def _should_compile(self, grads):
         if self.jit_compile is False:
@@ -280,7 +361,7 @@ class DecoupledWeightDecay(keras.optimizers.Optimizer):
 
     def finalize_variable_values(self, var_list):
         """Put the moving averages in the weights' place, as `fit` does at its end."""
-        if not self.use_ema:
+        if not (self.use_ema and self.built):
             return
         averages = self._model_variables_moving_average
         for variable in var_list:  # not all of them where layers have been frozen
@@ -342,16 +423,12 @@ class DecoupledWeightDecay(keras.optimizers.Optimizer):
         plan = self.__dict__.get("_plan")
         return plan.default.strength if plan and plan.default else None
 
-    @property
-    def loss_scale_factor(self):
-        """The wrapped optimizer's loss scale factor."""
-        inner = self.__dict__.get("optimizer")
-        return inner and inner.loss_scale_factor
-
-    @loss_scale_factor.setter
-    def loss_scale_factor(self, value):
-        if "optimizer" in self.__dict__:
-            self.optimizer.loss_scale_factor = value
+    def __dir__(self):
+        # Keras saves and loads by itself the optimizers among the attributes listed
+        # here. The wrapped one is saved with the wrapper, so that both are restored or
+        # neither is; in files of version 0.1 it stands by itself.
+        hidden = set() if self._keras_loads_inner else {"optimizer"}
+        return [name for name in super().__dir__() if name not in hidden]
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None):
         """Refused, because it would not be saved: use `rules`."""
@@ -362,9 +439,11 @@ class DecoupledWeightDecay(keras.optimizers.Optimizer):
         )
 
     def save_own_variables(self, store):
-        # Keras saves the wrapped optimizer by itself, since it is an attribute.
         if self.built:
-            _saving.save(self._named_variables(), store)
+            _state.save(self, store)
+        elif isinstance(self._to_load, dict):
+            for name, array in self._to_load.items():
+                store[name] = array
         elif any(decay.form.holds_arrays() for decay in self._plan.decays):
             raise ValueError(
                 "`reference` cannot be saved before the optimizer is built, since its "
@@ -373,29 +452,30 @@ class DecoupledWeightDecay(keras.optimizers.Optimizer):
             )
 
     def load_own_variables(self, store):
-        if not store.keys():
+        names = list(store.keys())
+        stored = {name: np.asarray(store[name]) for name in names}
+        self._keras_loads_inner = False
+        if not stored:
             return  # it was saved before training: the config says it all
-        if not self.built:
-            # As when weights are loaded before the first `fit`.
-            names = list(store.keys())
-            self._to_load = {name: np.asarray(store[name]) for name in names}
-            return
-        _saving.load(self._named_variables(), store, self.name)
-        self._memory.incomplete = False
-
-    def _named_variables(self):
-        return _saving.named_variables(self._variables, self._plan, self._memory)
+        if self.built:
+            self._keras_loads_inner = _state.load(self, stored)
+        else:
+            self._to_load = stored  # as when weights are loaded before the first `fit`
 
     def set_weights(self, weights):
-        weights = list(weights)
-        if len(weights) != len(self.variables):
-            raise ValueError(
-                f"`weights` must have one array for each of the {len(self.variables)} "
-                f"variables of the optimizer. Received: {len(weights)} arrays"
-            )
-        for variable, weight in zip(self.variables, weights, strict=True):
-            variable.assign(weight)
-        self._memory.incomplete = False
+        """Set the optimizer's variables, in the order of `variables`.
+
+        An optimizer that is not built yet keeps the arrays until it is, as when Keras
+        loads a file of the old format `.h5`.
+
+        Args:
+            weights: A list of arrays, one for each variable.
+        """
+        weights = [np.asarray(ops.convert_to_numpy(weight)) for weight in weights]
+        if self.built:
+            _state.set_list(self, weights)
+        else:
+            self._to_load = weights
 
     def get_config(self):
         return _saving.to_config(self)
@@ -403,3 +483,10 @@ class DecoupledWeightDecay(keras.optimizers.Optimizer):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return _saving.from_config(cls, config, custom_objects)
+
+
+def _as_tensor(grad, variable):
+    """A gradient that is a NumPy array or a list as a tensor, others as they are."""
+    if isinstance(grad, (np.ndarray, np.generic, list, tuple, float, int)):
+        return ops.convert_to_tensor(grad, dtype=variable.dtype)
+    return grad

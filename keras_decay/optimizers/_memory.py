@@ -15,10 +15,12 @@ class Memory:
     Args:
         add_variable: Function of (shape, dtype, layout, name) that makes a tracked
             variable of zeros.
+        remove_variable: Function of a variable, which is then no longer tracked.
     """
 
-    def __init__(self, add_variable):
+    def __init__(self, add_variable, remove_variable):
         self._add_variable = add_variable
+        self._remove_variable = remove_variable
         self._slots: dict[int, dict[str, keras.Variable]] = {}
         # Whether something is to be loaded from a file before the first step.
         self.incomplete = False
@@ -38,6 +40,11 @@ class Memory:
         if slots:
             self._slots[index] = slots
         self.incomplete |= getattr(decay.form, "must_be_loaded", False)
+
+    def remove(self, index):
+        """Remove the variables for the weight of this number."""
+        for variable in self._slots.pop(index, {}).values():
+            self._remove_variable(variable)
 
     def residual(self, variable):
         """A new variable for what rounding takes from `variable`, or None."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from keras_decay import selection
+from keras_decay.optimizers._match import changes, is_about
 from keras_decay.optimizers._rules import (
     Decay,
     decay_config,
@@ -19,14 +20,25 @@ class Plan:
     """The decays of an optimizer and, once matched, the variables that they act on.
 
     Paths do not survive saving: Keras renames the layers of many models when it loads
-    them. So the rules are matched once, when the optimizer is first built, and the
-    outcome is kept by the variables' order, saved, and used after loading.
+    them. So the outcome of matching is saved with the optimizer's state, and decides
+    after loading, where the file is about the same variables.
+
+    `problem` is the text of the error about a rule that matches nothing, or None.
     """
 
     def __init__(self, default, rules):
         self.default = default
         self.rules = rules
         self.outcome: list[dict[str, Any]] | None = None
+        self.problem: str | None = None
+        # The match in a config of version 0.1, and why it does not fit the variables.
+        self.of_0_1: list[dict[str, Any]] | None = None
+        self.obstacle_of_0_1: str | None = None
+
+    @property
+    def patterns(self):
+        """The patterns of the rules, in order."""
+        return [rule.pattern for rule in self.rules]
 
     @property
     def decays(self):
@@ -72,32 +84,44 @@ class Plan:
         return list({id(variable): variable for variable in variables}.values())
 
     def match(self, variables):
-        """Decide for each variable, or check that a saved outcome fits them."""
+        """Decide for each variable by its path, or as a config of version 0.1 says."""
         paths = [variable_path(variable) for variable in variables]
         shapes = [[int(size) for size in variable.shape] for variable in variables]
-        if self.outcome is not None:
-            saved = [entry["shape"] for entry in self.outcome]
-            if saved != shapes:
-                raise ValueError(
-                    "This optimizer was loaded with its decay decided for variables of "
-                    f"the shapes {saved}, but is built on variables of the shapes "
-                    f"{shapes}. Construct a new DecoupledWeightDecay for a new model; "
-                    "if layers were frozen without compiling anew before the model "
-                    "was saved, load it with compile=False and compile it."
-                )
-            return
-        chosen = selection.first_matches([rule.pattern for rule in self.rules], paths)
+        chosen, self.problem = selection.matches(self.patterns, paths)
         self.outcome = [
             {
-                "index": index,
-                "shape": shape,
                 "path": path,
+                "shape": shape,
                 "rule": self._default_for(path, shape) if rule is None else rule,
             }
-            for index, (path, shape, rule) in enumerate(
-                zip(paths, shapes, chosen, strict=True)
-            )
+            for path, shape, rule in zip(paths, shapes, chosen, strict=True)
         ]
+        if self.of_0_1 is not None:
+            if is_about(self.of_0_1, self.outcome):
+                self.decide(self.of_0_1)
+            else:
+                self.obstacle_of_0_1 = changes(self.of_0_1, self.outcome)
+            self.of_0_1 = None
+
+    def check(self):
+        """Raise the error about a rule that matches nothing, if there is one."""
+        if self.problem:
+            raise ValueError(self.problem)
+
+    def decide(self, entries):
+        """Take over the rules of a saved match of these variables.
+
+        Returns:
+            The numbers of the variables that are now decided otherwise.
+        """
+        self.problem = None
+        changed = []
+        pairs = zip(entries, self.outcome or (), strict=True)
+        for index, (saved, entry) in enumerate(pairs):
+            if saved["rule"] != entry["rule"]:
+                entry["rule"] = saved["rule"]
+                changed.append(index)
+        return changed
 
     def _default_for(self, path, shape):
         decays = selection.decays_by_default(path, len(shape))

@@ -1,15 +1,14 @@
-"""How a `DecoupledWeightDecay` is written into a config and a file, and read again."""
+"""How a `DecoupledWeightDecay` is written into a config, and read again."""
 
 import keras
-import numpy as np
-from keras import ops
 
 from keras_decay.optimizers._inner import serialize_inner
+from keras_decay.optimizers._match import matched_of_0_1
 from keras_decay.optimizers._rules import decay_config
 
 
 def to_config(optimizer):
-    """The arguments of the constructor, serialised, and the outcome of the rules."""
+    """The arguments of the constructor, serialised."""
     plan = optimizer._plan
     default = plan.default
     weight_decay = penalty = None
@@ -31,14 +30,13 @@ def to_config(optimizer):
         "use_ema": optimizer.use_ema,
         "ema_momentum": optimizer.ema_momentum,
         "ema_overwrite_frequency": optimizer.ema_overwrite_frequency,
-        "matched": plan.outcome,
     }
 
 
 def from_config(kind, config, custom_objects):
     """An optimizer of the class `kind` from what `to_config` has written."""
     config = dict(config)
-    matched = config.pop("matched", None)
+    matched = matched_of_0_1(config)
 
     def revive(value):
         if not isinstance(value, dict):
@@ -54,62 +52,6 @@ def from_config(kind, config, custom_objects):
         for pattern, strength, coupling in config.get("rules") or []
     ]
     optimizer = kind(**config)
-    if matched is not None:
-        optimizer._plan.outcome = [dict(entry) for entry in matched]
+    optimizer._may_be_loading = True
+    optimizer._plan.of_0_1 = matched
     return optimizer
-
-
-def named_variables(variables, plan, memory):
-    """The optimizer's own variables by names that outlast saving and loading.
-
-    A `keras.Variable` that was given as a strength is a number after loading, and one
-    that was given twice is two: so strengths go by their role.
-
-    Args:
-        variables: All own variables.
-        plan: The optimizer's `Plan`.
-        memory: Its `Memory`.
-    """
-    by_role = {**plan.strengths_by_role(), **memory.by_role()}
-    ids = {id(variable) for variable in by_role.values()}
-    others = [variable for variable in variables if id(variable) not in ids]
-    return {**{str(i): v for i, v in enumerate(others)}, **by_role}
-
-
-def save(state, store):
-    """Write variables by name into a store of Keras'."""
-    for name, variable in state.items():
-        store[name] = ops.convert_to_numpy(_storable(variable))
-
-
-def load(state, store, name):
-    """Set variables by name from a store of Keras', for the optimizer `name`."""
-    missing = sorted(set(state) - set(store.keys()))
-    # A penalty's variable became a plain number if the optimizer was loaded too.
-    other = sorted(
-        name
-        for name in set(store.keys()) - set(state)
-        if not name.startswith(("default", "rule_"))
-    )
-    if missing or other:
-        raise ValueError(
-            f"The saved state of the optimizer {name!r} is another one's: "
-            f"it lacks {missing} and has {other} besides."
-        )
-    arrays = {key: np.asarray(store[key]) for key in state}
-    for key, variable in state.items():  # all of them before any is changed
-        if arrays[key].shape != tuple(variable.shape):
-            raise ValueError(
-                f"The saved state of the optimizer {name!r} is another one's: its "
-                f"{key!r} has the shape {arrays[key].shape}, not "
-                f"{tuple(variable.shape)}."
-            )
-    for key, variable in state.items():
-        variable.assign(arrays[key])
-
-
-def _storable(variable):
-    # HDF5 has no bfloat16.
-    if keras.backend.standardize_dtype(variable.dtype) == "bfloat16":
-        return ops.cast(variable, "float32")
-    return variable

@@ -105,8 +105,10 @@ def _in_the_optimizer(name, optimizers, models):
         if not optimizer.built:
             optimizer.build(model.trainable_variables)
     configs = [optimizer.get_config() for optimizer in optimizers]
-    for index, matched in enumerate(configs[0].get("matched") or ()):
-        rule = matched["rule"]
+    plan = getattr(optimizers[0], "_plan", None)
+    outcome = plan.outcome if plan else None
+    for index, entry in enumerate(outcome or ()):
+        rule = entry["rule"]
         if rule is None:
             continue
         if rule == "default":
@@ -122,7 +124,7 @@ def _in_the_optimizer(name, optimizers, models):
             powers = _powers(name, parts)
             if powers:
                 yield Setting(index, parts[0], powers, is_decay, couplings[0])
-    if "matched" not in configs[0]:
+    if plan is None:
         plain = [config.get("weight_decay") for config in configs]
         powers = _powers(name, plain)
         if powers:

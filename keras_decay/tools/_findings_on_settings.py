@@ -1,7 +1,9 @@
-"""The faults of decay that show in settings: exclusions, and regularizers of layers."""
+"""Faults of decay that show in settings: outside, exclusions, layers' regularizers."""
 
 import re
 from typing import Any
+
+import keras
 
 from keras_decay.tools._finding import about
 from keras_decay.tools._penalties import same
@@ -97,4 +99,38 @@ def regularized(layer):
             yield attribute, weights[0]
 
 
-ON_SETTINGS = (exclusions_not_saved, exclusions_by_backend, regularizers_of_layers)
+# What every optimizer of Keras' has, and loss scaling keeps without using it.
+UNUSED = (
+    "weight_decay",
+    "clipnorm",
+    "clipvalue",
+    "global_clipnorm",
+    "gradient_accumulation_steps",
+    "use_ema",
+)
+
+
+def settings_of_loss_scaling(model, subjects, views):
+    outer = model.optimizer
+    if not isinstance(outer, keras.optimizers.LossScaleOptimizer):
+        return []
+    found = []
+    for name in UNUSED:
+        value = getattr(outer, name)
+        if value is not None and value is not False:
+            found += about(
+                "setting-of-loss-scaling",
+                subjects,
+                f"LossScaleOptimizer.{name} is set to {value!r}, which has no effect: "
+                "Keras hands the optimizer inside nothing but the learning rate.",
+                f"Set it inside: model.optimizer.inner_optimizer.{name} = {value!r}.",
+            )
+    return found
+
+
+ON_SETTINGS = (
+    exclusions_not_saved,
+    exclusions_by_backend,
+    regularizers_of_layers,
+    settings_of_loss_scaling,
+)

@@ -14,7 +14,7 @@ from keras_decay.tools._promise import number
 from keras_decay.tools._rate import Rate
 from keras_decay.tools._report import Audit
 from keras_decay.tools._rows import subject_of
-from keras_decay.tools._wrapper_view import takes_initial, view_of
+from keras_decay.tools._wrapper_view import check_rules, takes_initial, view_of
 from keras_decay.tools._xla import xla_text
 
 
@@ -82,8 +82,10 @@ def build(optimizer, model):
     Returns:
         (code, sentence, remedy) if that fails for a rule, else None.
     """
-    if optimizer is None or optimizer.built:
+    if optimizer is None:
         return None
+    if optimizer.built:
+        return _rule_that_matches_nothing(lambda: None, optimizer)
     unbuilt = [layer.name for layer in model._flatten_layers() if not layer.built]
     if unbuilt:
         # The optimizer would never know of the variables that are still to come.
@@ -106,9 +108,17 @@ def build(optimizer, model):
     scope = contextlib.nullcontext()
     if is_distributed(model):
         scope = model.distribute_strategy.scope()
+    with scope:
+        return _rule_that_matches_nothing(
+            lambda: optimizer.build(model.trainable_variables), optimizer
+        )
+
+
+def _rule_that_matches_nothing(build, optimizer):
     try:
-        with scope:
-            optimizer.build(model.trainable_variables)
+        build()
+        for part in parts(optimizer):
+            check_rules(part)
     except ValueError as error:
         if "`rules` must each match" not in str(error):
             raise

@@ -133,6 +133,12 @@ def takes_initial(optimizer):
     )
 
 
+def check_rules(optimizer):
+    """Raise the error about a rule of a `DecoupledWeightDecay` that matches nothing."""
+    if is_wrapper(optimizer):
+        optimizer._plan.check()
+
+
 def is_wrapper(optimizer):
     """Whether the optimizer is a `DecoupledWeightDecay`."""
     return isinstance(optimizer, DecoupledWeightDecay)

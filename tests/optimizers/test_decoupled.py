@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 from support import (
     apply_as_fit_does,
+    decisions,
     make_variables,
     recorded_gradients,
     replay,
@@ -124,8 +125,7 @@ def test_l1_penalty_sets_weights_to_exactly_zero():
 def decayed_paths(model):
     optimizer = kd.AdamW(weight_decay=0.1)
     optimizer.build(model.trainable_variables)
-    outcome = optimizer.get_config()["matched"]
-    return {entry["path"]: entry["rule"] is not None for entry in outcome}
+    return {e["path"]: e["rule"] is not None for e in decisions(optimizer)}
 
 
 @pytest.mark.parametrize(

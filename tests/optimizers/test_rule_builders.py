@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from support import apply_as_fit_does, to_numpy
+from support import apply_as_fit_does, decisions, to_numpy
 
 import keras_decay as kd
 from keras_decay import selection
@@ -263,13 +263,12 @@ def test_kernels_is_the_default_made_explicit(model_and_lines):
     ):
         optimizer = kd.DecoupledWeightDecay(keras.optimizers.SGD(ETA), **arguments)
         optimizer.build(model.trainable_variables)
-        matched = optimizer.get_config()["matched"]
         rules = arguments.get("rules")
         outcomes.append(
             [
                 e["rule"] is not None
                 and (rules is None or rules[e["rule"]][1] == LAMBDA)
-                for e in matched
+                for e in decisions(optimizer)
             ]
         )
     assert outcomes[0] == outcomes[1] and True in outcomes[0] and False in outcomes[0]
@@ -416,7 +415,7 @@ def test_names_are_no_expressions():
     rules = kd.layerwise_rules(model, 0.1, 0.5)
     optimizer = kd.DecoupledWeightDecay(keras.optimizers.SGD(), rules=rules)
     optimizer.build(model.trainable_variables)
-    matched = [entry["rule"] for entry in optimizer.get_config()["matched"]]
+    matched = [entry["rule"] for entry in decisions(optimizer)]
     assert matched == [0, 1, 2, 3, 4, 5]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from audited_models import state
 from keras import layers, regularizers
-from support import to_numpy
+from support import decisions, to_numpy
 
 import keras_decay as kd
 
@@ -107,7 +107,7 @@ def test_what_each_penalty_becomes():
     assert len(model.variables) == 4
     model.compile(optimizer, "mse")
     fit(model, 1)  # on JAX the variable is state of the optimizer now, and only there
-    matched = [entry["rule"] for entry in optimizer.get_config()["matched"]]
+    matched = [entry["rule"] for entry in decisions(optimizer)]
     assert matched == [0, None, 1, 2]
     strength.assign(0.0)
     fit(model, 1)

@@ -53,6 +53,12 @@ def unfrozen():
     return model
 
 
+def scaled(name, value):
+    model = kernels(K.LossScaleOptimizer(kd.AdamW(1e-3, weight_decay=0.1)))
+    setattr(model.optimizer, name, value)
+    return model
+
+
 def wrapped(weight_decay=0.1, rate=1e-3, **arguments):
     return kd.AdamW(rate, weight_decay=weight_decay, **arguments)
 
@@ -146,6 +152,16 @@ FAULTS = {
         excluding_variables,
         "exclusion-not-saved",
         {"first/bias", "ln/gamma", "ln/beta", "head/bias"},
+    ),
+    "a strength set on loss scaling": (
+        lambda: scaled("weight_decay", 0.5),
+        "setting-of-loss-scaling",
+        {"first/kernel", "head/kernel"},
+    ),
+    "clipping set on loss scaling": (
+        lambda: scaled("clipnorm", 1.0),
+        "setting-of-loss-scaling",
+        {"first/kernel", "head/kernel"},
     ),
     "a rule that matches nothing": (
         lambda: kernels(wrapped(rules=[("embedding", None)])),

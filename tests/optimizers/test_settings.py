@@ -1,0 +1,154 @@
+"""The settings of Keras' optimizers on the wrapper: they act, or are refused by name.
+
+The oracle of a setting that acts is the same optimizer of Keras' without the wrapper.
+"""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from support import to_numpy
+
+import keras_decay as kd
+from keras_decay.optimizers._settings import CLIPPING
+
+
+def step(optimizer, times=1):
+    """A weight of ones after steps with a gradient of (100, 1)."""
+    variable = keras.Variable(np.ones(2, "float32"))
+    for _ in range(times):
+        optimizer.apply([ops.convert_to_tensor([100.0, 1.0])], [variable])
+    return to_numpy(variable)
+
+
+def wrapped(inner=None, **arguments):
+    return kd.DecoupledWeightDecay(inner or keras.optimizers.SGD(0.5), 0.0, **arguments)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("name", CLIPPING)
+def test_clipping_acts_and_reads_through(name, jit_compile):
+    given = wrapped(keras.optimizers.SGD(0.5, **{name: 3.0}))
+    assert getattr(given, name) == 3.0
+    bare, optimizer = keras.optimizers.SGD(0.5), wrapped(jit_compile=jit_compile)
+    assert getattr(optimizer, name) is None
+    step(optimizer)  # a step that is compiled already notices the change
+    optimizer = wrapped(jit_compile=jit_compile)
+    variable = keras.Variable(np.ones(2, "float32"))
+    grads = [ops.convert_to_tensor([100.0, 1.0])]
+    optimizer.apply(grads, [variable])
+    variable.assign([1.0, 1.0])
+    setattr(bare, name, 2.0)
+    setattr(optimizer, name, 2.0)
+    assert getattr(optimizer.optimizer, name) == getattr(optimizer, name) == 2.0
+    optimizer.apply(grads, [variable])
+    np.testing.assert_allclose(to_numpy(variable), step(bare), rtol=1e-6)
+    assert optimizer.get_config()["optimizer"]["config"][name] == 2.0
+
+
+def test_only_one_kind_of_clipping_is_set():
+    optimizer = wrapped(keras.optimizers.SGD(0.5, clipnorm=1.0))
+    with pytest.raises(
+        ValueError, match="`clipvalue` must not be set beside `clipnorm"
+    ):
+        optimizer.clipvalue = 1.0
+    optimizer.clipnorm = None
+    optimizer.clipvalue = 1.0
+    for name, value in [("clipnorm", -1.0), ("clipnorm", float("nan"))]:
+        with pytest.raises(ValueError, match="`clipnorm` must be a finite number"):
+            setattr(wrapped(), name, value)
+    with pytest.raises(TypeError, match="`global_clipnorm` must be a finite number"):
+        wrapped().global_clipnorm = "1"
+
+
+def test_accumulation_acts_before_building_and_is_refused_afterwards():
+    optimizer, bare = wrapped(), keras.optimizers.SGD(0.5)
+    optimizer.gradient_accumulation_steps = bare.gradient_accumulation_steps = 2
+    assert optimizer.gradient_accumulation_steps == 2
+    np.testing.assert_allclose(step(optimizer, 3), step(bare, 3), rtol=1e-6)
+    # The wrapped optimizer alone has accumulators.
+    assert len(optimizer.variables) == 1 + len(optimizer.optimizer.variables)
+    optimizer.gradient_accumulation_steps = 2
+    for value in (None, 3):
+        with pytest.raises(
+            ValueError, match="`gradient_accumulation_steps` must be set"
+        ):
+            optimizer.gradient_accumulation_steps = value
+    with pytest.raises(ValueError, match="whole number of at least 2"):
+        wrapped().gradient_accumulation_steps = 1
+
+
+def test_settings_of_one_kind_of_optimizer_read_through_and_act():
+    bare, optimizer = keras.optimizers.SGD(0.5, 0.9), wrapped(keras.optimizers.SGD(0.5))
+    assert optimizer.momentum == 0.0 and optimizer.nesterov is False
+    optimizer.momentum = 0.9
+    assert optimizer.optimizer.momentum == 0.9
+    assert "momentum" not in vars(optimizer)
+    np.testing.assert_allclose(step(optimizer, 2), step(bare, 2), rtol=1e-6)
+    with pytest.raises(AttributeError, match="no attribute 'beta_1'"):
+        optimizer.beta_1  # noqa: B018
+
+
+def test_rate_scale_and_count_are_those_of_the_wrapped_optimizer():
+    optimizer = wrapped()
+    optimizer.learning_rate = 0.25
+    optimizer.loss_scale_factor = 2.0
+    assert float(to_numpy(optimizer.optimizer.learning_rate)) == 0.25
+    assert optimizer.optimizer.loss_scale_factor == optimizer.loss_scale_factor == 2.0
+    np.testing.assert_allclose(step(optimizer), [-11.5, 0.875])
+    with pytest.raises(AttributeError):
+        optimizer.iterations = 3
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_the_average_is_set_before_building_and_its_momentum_at_any_time(jit_compile):
+    optimizer = wrapped(jit_compile=jit_compile)
+    optimizer.use_ema = True
+    variable = keras.Variable(np.ones(2, "float32"))
+    for momentum in (0.5, 0.0):
+        optimizer.ema_momentum = momentum
+        optimizer.apply([ops.convert_to_tensor([100.0, 1.0])], [variable])
+    average = optimizer._model_variables_moving_average[0]
+    np.testing.assert_allclose(to_numpy(average), to_numpy(variable))
+    built = wrapped()
+    step(built)
+    with pytest.raises(ValueError, match="`use_ema` must be set before the optimizer"):
+        built.use_ema = True
+    built.use_ema = False
+    with pytest.raises(ValueError, match="`ema_momentum` must be a finite number"):
+        built.ema_momentum = 2.0
+    with pytest.raises(ValueError, match="`ema_overwrite_frequency` must be a whole"):
+        built.ema_overwrite_frequency = 0
+
+
+def test_subclasses_have_attributes_of_their_own():
+    class Own(kd.DecoupledWeightDecay):
+        kind = "own"
+
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.comment = "mine"
+            self.counter = keras.Variable(1.0)
+
+    optimizer = Own(keras.optimizers.SGD(0.5), 0.5)
+    optimizer.kind = "changed"
+    assert vars(optimizer)["comment"] == "mine" and optimizer.kind == "changed"
+    assert any(optimizer.counter is v for v in optimizer.variables)
+    optimizer.name = "renamed"
+    assert optimizer.optimizer.name != "renamed"
+
+
+def test_gradients_may_be_numpy_arrays_and_lists():
+    start = np.ones((2, 2), "float32")
+    results = []
+    for gradient in (
+        ops.ones((2, 2)),
+        start,
+        np.ones((2, 2)),
+        [[1.0, 1.0], [1.0, 1.0]],
+    ):
+        variable = keras.Variable(start)
+        kd.AdamW(0.1, 0.5).apply([gradient], [variable])
+        results.append(to_numpy(variable))
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
