@@ -368,7 +368,7 @@ class Unwilling:
 
 def by_an_object_that_does_not_show_itself(l2):
     model = model_of(L.Dense(2))
-    model.held = [Unwilling()]
+    model.held = types.SimpleNamespace(what=Unwilling())
     return model
 
 
