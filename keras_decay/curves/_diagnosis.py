@@ -161,6 +161,7 @@ def diagnose(rows_or_history):
     for rule in _verdicts.RULES:
         found = rule(finite)
         if found is not None:
+            found["sentence"] += _left_out(finite, train, val)
             if rows.n_runs > 1:
                 found["sentence"] += f" ({rows})"
             advice = _suggestions.suggestion(
@@ -168,6 +169,16 @@ def diagnose(rows_or_history):
             )
             return Diagnosis(**base, **found, suggestion=advice)
     raise AssertionError("The last rule always holds.")
+
+
+def _left_out(curves, train, val):
+    """The part of the sentence on losses between finite ones that are not finite."""
+    count = sum(int(np.sum(~np.isfinite(one.values))) for one in (train, val))
+    if curves.not_finite is not None or not count:
+        return ""
+    if count == 1:
+        return "; 1 loss that is not finite is left out"
+    return f"; {count} losses that are not finite are left out"
 
 
 def _numbers(curves):

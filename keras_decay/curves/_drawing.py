@@ -74,8 +74,10 @@ def column_of(rows, metric):
             "or read one with `LearningCurve.load(path)`."
         )
     known = _columns.metrics(rows)
-    column = _columns.loss_columns(rows) if metric == "loss" else metric
-    if isinstance(metric, str) and metric.removeprefix("val_") not in known:
+    column = metric
+    if metric == "loss":
+        column = _columns.loss_columns(rows)
+    elif isinstance(metric, str) and metric.removeprefix("val_") not in known:
         # A name that was understood as ours when the curve was read.
         column = _known_names.canonical(metric) or metric
     if isinstance(column, str) and column.removeprefix("val_") in known:

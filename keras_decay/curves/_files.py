@@ -113,7 +113,7 @@ def _is_curve(records):
 def _table(path, text, told):
     """The rows of a table with a header; what is no row of it is left out and told."""
     lines = text.replace("\0", "").splitlines()
-    while lines and not lines[0].strip("\ufeff \t"):
+    while lines and _is_before_the_header(lines[0]):
         del lines[0]
     start = len(text.replace("\0", "").splitlines()) - len(lines)
     header = lines[0] if lines else ""
@@ -154,6 +154,12 @@ def _table(path, text, told):
     for place, _, _ in unreadable:
         told.add(TORN if is_torn and place == last else UNREADABLE, place)
     return records
+
+
+def _is_before_the_header(line):
+    """Whether this line is empty, a comment, or a spreadsheet's `sep=;`."""
+    line = line.strip("\ufeff \t")
+    return not line or line.startswith(("#", "sep="))
 
 
 def _is_header(cells):

@@ -83,7 +83,7 @@ def _missing(curves, kind, name):
         return f"no {kind} loss was recorded"
     shown = ", ".join(map(repr, curves.columns[:_MOST_COLUMNS]))
     more = ", …" if len(curves.columns) > _MOST_COLUMNS else ""
-    return f"none of the columns is known as a {kind} loss: {shown}{more}"
+    return f"no {kind} loss is known among {shown}{more}"
 
 
 # Overfitting is a trade: training gains what validation loses.

@@ -214,6 +214,22 @@ def test_lists_that_do_not_fit_are_told():
             diagnose({"loss": bad})
 
 
+def test_losses_that_are_not_finite_are_told():
+    gap = [1.0, np.nan, *TRAIN[2:]]
+    told = str(diagnose({"loss": gap, "val_loss": VAL}))
+    assert told.endswith("; 1 loss that is not finite is left out")
+    told = str(diagnose({"loss": gap, "val_loss": gap}))
+    assert told.endswith("; 2 losses that are not finite are left out")
+    assert "finite" not in str(diagnose(PLAIN))
+
+
+@pytest.mark.parametrize("before", ["# a comment\n", "sep=,\n", "\n  \n"])
+def test_lines_before_the_header(file, before):
+    assert quietly(file(before + HEADER + LINES)) == PLAIN
+    with pytest.warns(UserWarning, match=r"torn last line .* \(line (9|10)\)"):
+        diagnose(file(before + HEADER + LINES + "6,0.1"))
+
+
 def test_a_path_from_home(file, tmp_path, monkeypatch):
     file(HEADER + LINES)
     for name in ("HOME", "USERPROFILE"):
