@@ -348,9 +348,20 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
                 self.cautious,
             )
             if self.use_ema:
+                present = {id(variable) for variable in variables}
+                has_value = _backend.current().has_value
+                averages = [
+                    # Those of frozen weights stand still on JAX, which empties them.
+                    average if id(v) in present or has_value(v) else None
+                    for v, average in zip(
+                        self._trainable_variables,
+                        self._model_variables_moving_average,
+                        strict=True,
+                    )
+                ]
                 update_averages(
                     self._trainable_variables,
-                    self._model_variables_moving_average,
+                    averages,
                     self._average_residuals,
                     self._ema_count,
                     self.ema_momentum,

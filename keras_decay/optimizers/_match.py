@@ -33,8 +33,12 @@ def encoded(plan, variables, inner):
         {**entry, "trainable": bool(getattr(variable, "trainable", True))}
         for entry, variable in zip(plan.outcome, variables, strict=True)
     ]
-    saved = SavedMatch(entries, plan.patterns, type(inner).__name__)
-    return np.frombuffer(json.dumps(saved._asdict()).encode(), np.uint8)
+    saved = {
+        "entries": entries,
+        "patterns": plan.patterns,
+        "inner": type(inner).__name__,
+    }
+    return np.frombuffer(json.dumps(saved).encode(), np.uint8)
 
 
 def decoded(array):

@@ -66,7 +66,9 @@ def load(optimizer, stored, late=False):
         if name.startswith(INNER)
     }
     if saved is not None:
-        obstacle = _adopt(optimizer, saved) or _other_inner(optimizer, saved, inner)
+        obstacle = _adopt(optimizer, saved, late) or _other_inner(
+            optimizer, saved, inner
+        )
     else:
         obstacle = optimizer._plan.obstacle_of_0_1
         if late and obstacle is None:
@@ -138,10 +140,11 @@ def begin_afresh(optimizer, obstacle):
     warnings.warn(text, stacklevel=3)
 
 
-def _adopt(optimizer, saved):
+def _adopt(optimizer, saved, late):
     """Decide as the file says if it is about these variables; else say why not."""
     plan = optimizer._plan
-    if not _match.is_about(saved.entries, plan.outcome, optimizer._was_frozen):
+    thawed = late and optimizer._was_frozen
+    if not _match.is_about(saved.entries, plan.outcome, thawed):
         return _match.changes(saved.entries, plan.outcome)
     if saved.patterns != plan.patterns:
         return _match.decided_otherwise(saved, plan)

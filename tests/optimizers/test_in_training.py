@@ -9,6 +9,7 @@ import pytest
 from support import to_numpy
 
 import keras_decay as kd
+from keras_decay.optimizers._state import own_variables
 
 X = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
 Y = np.random.default_rng(1).normal(size=(16, 4)).astype("float32")
@@ -41,11 +42,6 @@ def test_averages_find_their_weights_when_a_layer_has_been_frozen():
     model.layers[0].trainable = False
     before = kernels(model)
     model.compile(model.optimizer, "mse")
-    if keras.backend.backend() == "jax":
-        # Keras' own refusal there, which must come through.
-        with pytest.raises(ValueError, match="optimizer was built with"):
-            train(model)
-        return
     train(model)
     after = kernels(model)
     np.testing.assert_array_equal(after[0], before[0])
@@ -84,8 +80,6 @@ FORMS = {
 }
 
 
-# Keras' own warning, for the state of the wrapped optimizer
-@pytest.mark.filterwarnings("ignore:Skipping variable loading")
 @pytest.mark.parametrize("name", FORMS)
 def test_weights_loaded_before_the_first_fit_bring_what_is_remembered(name, tmp_path):
     model = two_layers(FORMS[name]())
@@ -94,35 +88,35 @@ def test_weights_loaded_before_the_first_fit_bring_what_is_remembered(name, tmp_
     other = two_layers(FORMS[name](), seed=7)
     other.load_weights(tmp_path / "model.weights.h5")
     other.optimizer.build(other.trainable_variables)
-    found = other.optimizer._named_variables()
-    expected = model.optimizer._named_variables()
+    found, expected = map(own_variables, (other.optimizer, model.optimizer))
     assert len(found) > 3 and set(found) == set(expected)
     for key, variable in expected.items():
         np.testing.assert_array_equal(to_numpy(found[key]), to_numpy(variable))
     train(other)
 
 
-def test_the_state_of_another_form_is_refused():
+def test_the_state_of_another_form_is_not_taken():
     one, other = two_layers(FORMS["toward"]()), two_layers(FORMS["bound"]())
     train(one)
     train(other)
     store = {}
     one.optimizer.save_own_variables(store)
-    with pytest.raises(ValueError, match="reference_0"):
+    before = [to_numpy(variable) for variable in other.optimizer.variables]
+    with pytest.warns(UserWarning, match="begins afresh.*reference_0"):
         other.optimizer.load_own_variables(store)
+    for variable, value in zip(other.optimizer.variables, before, strict=True):
+        np.testing.assert_array_equal(to_numpy(variable), value)
 
 
-# Keras' own warning, for the state of the wrapped optimizer
-@pytest.mark.filterwarnings("ignore:Skipping variable loading")
 def test_weights_of_a_training_with_other_settings_load_with_a_warning(tmp_path):
     pretrained = two_layers(FORMS["bound"]())
     train(pretrained)
     pretrained.save_weights(tmp_path / "model.weights.h5")
     model = two_layers(FORMS["toward"](), seed=7)
     model.load_weights(tmp_path / "model.weights.h5")
-    with pytest.warns(UserWarning, match="reference_0.*starts afresh"):
+    with pytest.warns(UserWarning, match="begins afresh.*reference_0"):
         train(model)
-    reference = to_numpy(model.optimizer._named_variables()["reference_0"])
+    reference = to_numpy(own_variables(model.optimizer)["reference_0"])
     np.testing.assert_array_equal(reference, kernels(pretrained)[0])
 
 
