@@ -21,6 +21,8 @@ if os.environ.get("KERAS_BACKEND") == "jax":
 
 import keras
 import pytest
+from commanded import Commanded
+from found import Found
 
 from keras_decay.experiments import _double
 
@@ -82,3 +84,15 @@ def run_python():
         return completed
 
     return run
+
+
+@pytest.fixture(scope="session")
+def found():
+    """Each experiment on its small scale, run once for all tests that look at it."""
+    return Found()
+
+
+@pytest.fixture(scope="session")
+def commanded(found, tmp_path_factory):
+    """Each command of an experiment, run once for all tests that look at it."""
+    return Commanded(found, lambda: tmp_path_factory.mktemp("commanded"))
