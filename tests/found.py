@@ -2,8 +2,6 @@
 
 from importlib import import_module
 
-import pytest
-
 
 class Found:
     """`found(name)`: the `Findings` of an experiment with `quick=True`.
@@ -24,8 +22,3 @@ class Found:
                 quick=True, progress=lambda *step: steps.append(step)
             )
         return self._results[name]
-
-
-@pytest.fixture(scope="package")
-def found():
-    return Found()
