@@ -11,8 +11,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from commanded import Commanded
-from found import Found
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if os.environ.get("KERAS_BACKEND") == "jax":
@@ -140,10 +138,14 @@ def run_python():
 @pytest.fixture(scope="session")
 def found():
     """Each experiment on its small scale, run once for all tests that look at it."""
+    from found import Found
+
     return Found()
 
 
 @pytest.fixture(scope="session")
 def commanded(found, tmp_path_factory):
     """Each command of an experiment, run once for all tests that look at it."""
+    from commanded import Commanded
+
     return Commanded(found, lambda: tmp_path_factory.mktemp("commanded"))

@@ -102,7 +102,11 @@ PROTECTED = {
         "_getframe",
         "_metrics",
     },
+    "curves": {
+        "_replace",  # of a NamedTuple
+    },
     "search": {
+        "_layers",  # of a layer, whose own weights are told from those of the others
         "_exit",  # of the module os
         "_clear_losses",  # of a model, before a step is traced, as Keras does
         "_flatten_layers",

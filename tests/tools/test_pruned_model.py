@@ -171,7 +171,9 @@ def test_float64(float64):
     zero_units(model.get_layer("first"), [0, 2])
     small = quietly(model)
     assert unit_counts(small)["first"] == 3
-    assert_equal_outputs(small, model, 1e-14)
+    # Keras on PyTorch multiplies matrices of float64 in float32.
+    tolerance = 1e-6 if keras.backend.backend() == "torch" else 1e-14
+    assert_equal_outputs(small, model, tolerance)
 
 
 def test_masks_and_state_beyond_weights_pass():
