@@ -314,7 +314,13 @@ def test_the_line_that_names_the_files(line, terminal, printed):
 
 @once
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [(), ("--quick",)], ids=["full", "quick"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="full", marks=pytest.mark.full),
+        pytest.param(("--quick",), id="quick"),
+    ],
+)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_tables_and_progress_as_trained(name, options, commanded):
     wide = both(commanded(name, *options))
@@ -328,7 +334,7 @@ def test_tables_and_progress_as_trained(name, options, commanded):
     [
         ("--quick",),
         ("--quick", "--arms", "all"),
-        ("--arms", "all"),
+        pytest.param(("--arms", "all"), marks=pytest.mark.full),
         ("--quick", "--tune"),
     ],
     ids=" ".join,
