@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 import pytest
-from support import once
+from support import once, slow
 
 import keras_decay
 from keras_decay import cli
@@ -237,6 +237,7 @@ def test_second_run_is_refused(finished, capsys, monkeypatch):
     assert contents(folder / "results") == before
 
 
+@pytest.mark.slow
 @once
 def test_force_replaces_the_run_and_nothing_else(previous, monkeypatch):
     monkeypatch.chdir(previous.parent)
@@ -248,7 +249,7 @@ def test_force_replaces_the_run_and_nothing_else(previous, monkeypatch):
 
 
 @once
-@pytest.mark.parametrize("name", ("SIGINT", "SIGTERM", "SIGKILL"))
+@pytest.mark.parametrize("name", (slow("SIGINT"), slow("SIGTERM"), "SIGKILL"))
 def test_killed_run_leaves_old_results(previous, name):
     if signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
         pytest.skip(f"this process ignores {name}, and so would its children")
@@ -462,6 +463,7 @@ def test_missing_backend_is_one_sentence(run_python, tmp_path):
     assert not out.exists()
 
 
+@pytest.mark.slow
 @once
 def test_output_that_cannot_hold_every_character(run_python):
     source = (

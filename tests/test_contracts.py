@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from support import gradient, to_numpy
+from support import gradient, mostly_slow, to_numpy
 
 import keras_decay as kd
 from keras_decay.regularizers import Scaled, Sum
@@ -215,7 +215,7 @@ def model_with(penalty=None, optimizer="sgd", constraint=None):
 X, Y = np.ones((8, 3), "float32"), np.ones((8, 2), "float32")
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", mostly_slow(PENALTIES, PENALTIES[1::3]))
 def test_penalty_in_a_saved_model(name, tmp_path):
     model = model_with(CONTRACTS[name]())
     model.save(tmp_path / "model.keras")
@@ -240,7 +240,7 @@ def test_constraint_in_a_saved_model_goes_on_exactly(name, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", mostly_slow(OPTIMIZERS, OPTIMIZERS[::6]))
 def test_optimizer_in_a_saved_model_goes_on_exactly(name, tmp_path):
     model = model_with(optimizer=CONTRACTS[name]())
     model.fit(X, Y, epochs=2, verbose=0)
@@ -329,6 +329,7 @@ def test_a_variable_strength_acts_at_once(name):
                 )
 
 
+@pytest.mark.slow
 def test_every_penalty_in_every_role_by_its_registered_name():
     branches, rules, terms = [], [], 0
     inputs = keras.Input((6,), dtype="int32")
@@ -365,7 +366,7 @@ def test_every_penalty_in_every_role_by_its_registered_name():
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="nothing is traced")
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", mostly_slow(PENALTIES, PENALTIES[::5]))
 def test_penalty_is_traced_once(name):
     penalty, traces = CONTRACTS[name](), []
 
@@ -393,7 +394,7 @@ def test_penalty_is_traced_once(name):
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="nothing is traced")
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", mostly_slow(OPTIMIZERS, OPTIMIZERS[1::6]))
 def test_optimizer_is_traced_once_in_fit(name):
     model, traces = model_with(optimizer=CONTRACTS[name]()), []
     apply = model.optimizer.optimizer.apply

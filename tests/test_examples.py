@@ -59,6 +59,8 @@ def test_backends(run):
     assert names["distance"] < 1e-6
 
 
+@pytest.mark.slow
+@pytest.mark.written
 @on_tensorflow
 def test_distribute(run_python):
     source = """
@@ -76,6 +78,8 @@ print(json.dumps([len(names["copies"])] + [names[n] for n in sys.argv[2:]]))
     assert f"within {distance:.0e}" in said and f"up to {effect:.2f}" in said
 
 
+@pytest.mark.slow
+@pytest.mark.written
 @on_tensorflow
 def test_mixed_precision(run):
     names, printed, said = run("mixed_precision")
@@ -93,6 +97,8 @@ def test_mixed_precision(run):
     assert names["plain"][0] > 0.99
 
 
+@pytest.mark.slow
+@pytest.mark.written
 @on_tensorflow
 def test_fine_tuning(run):
     names, _, said = run("fine_tuning")
@@ -108,6 +114,8 @@ def test_fine_tuning(run):
     assert f"knows {old:.0%}, and with L2SP {old_held:.0%}" in said
 
 
+@pytest.mark.slow
+@pytest.mark.written
 @on_tensorflow
 @pytest.mark.needs("keras_tuner")
 def test_keras_tuner(run):
@@ -130,6 +138,8 @@ def test_keras_tuner(run):
     assert f"{min(losses):.3f}; by Keras' val_loss" in said
 
 
+@pytest.mark.slow
+@pytest.mark.written
 @on_tensorflow
 @pytest.mark.needs("optuna")
 def test_optuna(run):

@@ -236,6 +236,7 @@ def test_a_fit_left_by_an_exception_blocks_nobody(build, data, bomb, tmp_path):
     assert error.value is not None and second.value is not None
 
 
+@pytest.mark.slow
 def test_a_fit_whose_list_of_callbacks_lives_on_blocks_nobody(build, data, tmp_path):
     """Its frame is gone, and a later frame may have been given the same identity."""
     held = []

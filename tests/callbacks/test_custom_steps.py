@@ -246,6 +246,7 @@ def test_a_step_with_a_loss_of_its_own(custom, data):
     assert all(row["val_penalty"] > 0 for row in rows + expected)
 
 
+@pytest.mark.slow
 @STATEFUL
 def test_a_step_that_logs_no_loss(custom, data):
     rows = fit(custom(train_step=returns_its_own), *data)
@@ -324,6 +325,7 @@ class Watches(keras.callbacks.Callback):
         self.logged |= {*logs}
 
 
+@pytest.mark.slow
 def test_the_model_lists_its_own_metrics_alone(build, data):
     for settings in ({"metrics": ["mse"]}, {"metrics": None}):
         plain, with_curve = Watches(), Watches()
@@ -373,6 +375,7 @@ class Evaluates(keras.callbacks.Callback):
         setattr(self, moment, act)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "moment", ["on_epoch_begin", "on_train_batch_end", "on_epoch_end"]
 )

@@ -200,6 +200,7 @@ class Sequence(keras.utils.PyDataset):
         return self.x[part], self.y[part]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [
@@ -279,6 +280,7 @@ def test_tables_have_as_many_cells_in_every_row(build, data, tmp_path):
     assert list(frame) == names and frame["late"].count() == 1
 
 
+@pytest.mark.slow
 def test_many_epochs_take_no_more_memory_than_their_rows(build, data, tmp_path):
     """Oracle: the second half of the epochs takes as much as the first."""
     curve = LearningCurve(tmp_path / "run.jsonl", track_batches=2, live=False)

@@ -98,6 +98,7 @@ def test_while_somebody_holds_the_exception(build, data, bomb):
     assert error.value is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("use", ["fit", "evaluate", "train_on_batch", "curve"])
 def test_after_an_exception_that_no_callback_raised(build, data, bomb, use):
     """The same where only the model's next use can tell that `fit` has been left."""
@@ -182,6 +183,7 @@ def test_two_curves_in_one_fit(build, data):
         model.fit(*data, callbacks=curves, verbose=0)
 
 
+@pytest.mark.slow
 def test_saved_in_the_middle_of_fit_and_opened_without_us(
     build, data, tmp_path, run_python
 ):

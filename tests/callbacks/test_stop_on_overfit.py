@@ -63,6 +63,7 @@ def stops(curve, name, threshold, k=5):
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "name", "threshold"),
     [("gl", "gl", 5), ({"pq": 0.25}, "pq", 0.25), ({"up": 2}, "up", None)],

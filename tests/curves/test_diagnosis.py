@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import slow
 
 from keras_decay.curves import Diagnosis, _smoothing, diagnose
 
@@ -51,7 +52,7 @@ def test_overfitting_is_found_under_noise(curves, noise, power):
 
 @pytest.mark.parametrize("shape", ["plateau", "settles", "long plateau"])
 @pytest.mark.parametrize("n", [20, 100])
-@pytest.mark.parametrize("noise", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("noise", [slow(0.02), 0.1, slow(0.3)])
 def test_noise_on_a_plateau_is_not_overfitting(curves, shape, n, noise):
     """At most 4 of 100; measured none."""
     assert share("overfitting", curves, shape=shape, n=n, noise=noise) <= 0.04

@@ -66,6 +66,7 @@ def test_noise_about_zero_is_no_dependence():
     assert decoupling._size(np.array([-0.9, np.nan, -1.1])).tolist()[::2] == [0.9, 1.1]
 
 
+@pytest.mark.slow
 def test_without_momentum_one_map_is_the_other_sheared():
     """Under plain SGD λ' = η₀ λ, whatever the data: the decays add up as logarithms."""
     rates, decays = np.array([-2.0, -1.5]), np.array([-1.0, -0.5, 0.0])
@@ -83,6 +84,7 @@ def test_without_momentum_one_map_is_the_other_sheared():
         )
 
 
+@pytest.mark.slow
 def test_what_the_quick_maps_show(found):
     """On this data L2's best strength stays where it is, and the paper's form moves."""
     numbers = found("decoupling").numbers

@@ -116,6 +116,7 @@ def test_arms_are_what_they_are_called():
     assert "dropout" in ARMS["article"].remark
 
 
+@pytest.mark.slow
 def test_an_arm_does_not_depend_on_its_company(short):
     alone = diabetes.run(["article"], seeds=1, seed=4, epochs=6).fits[0]
     (among,) = [f for f in short[0].fits if (f.arm, f.seed) == ("article", 4)]
@@ -290,6 +291,7 @@ def test_labels_are_spread_out_as_little_as_need_be():
     np.testing.assert_array_equal(_drawing.spread_out(values, 0.001), values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", (1, 2))
 def test_very_short_runs(epochs, tmp_path):
     result = diabetes.run(["none"], epochs=epochs)
@@ -317,6 +319,7 @@ def test_a_diverged_fit_is_saved_all_the_same(short, tmp_path):
     assert saved["arms"][0]["fits"][0]["test_loss"] is None
 
 
+@pytest.mark.slow
 def test_the_tuned_strength_comes_from_training_rows_alone(monkeypatch, tmp_path):
     """With an engine that costs nothing: what is searched, used, drawn and saved."""
     jobs = []
@@ -395,6 +398,7 @@ def test_bad_arguments(arguments, error, words):
         assert word in str(caught.value)
 
 
+@pytest.mark.slow
 @once
 def test_gap_of_strong_l2_is_at_most_a_third(three_seeds):
     rows = {row.name: row for row in three_seeds.table()}
@@ -404,6 +408,7 @@ def test_gap_of_strong_l2_is_at_most_a_third(three_seeds):
         assert l2.gap < none.gap / 2
 
 
+@pytest.mark.slow
 @once
 def test_verdicts_over_three_seeds(three_seeds):
     for fit in three_seeds.fits:

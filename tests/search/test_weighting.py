@@ -9,6 +9,7 @@ from keras import ops
 from searched_models import EAGERLY, X, Y, ridge, trained_by_hand
 from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.model_selection import KFold, PredefinedSplit
+from support import mostly_slow, slow
 
 import keras_decay as kd
 from keras_decay.search import _run
@@ -108,7 +109,7 @@ def evaluated(model, x, y, batch_size=8):
 
 
 @pytest.mark.filterwarnings("ignore:A column-vector y was passed")
-@pytest.mark.parametrize("name, shape", CASES)
+@pytest.mark.parametrize("name, shape", mostly_slow(CASES, CASES[::5]))
 def test_without_weights_every_loss_is_that_of_evaluate(name, shape):
     """Oracle: `evaluate` of Keras, in batches of 8, 8, 8 and 6."""
     loss, activation, y = LOSSES[name]
@@ -232,7 +233,7 @@ def test_weights_make_a_weighted_mean(reduction):
         assert data_loss(model, X, y, np.full(30, 7.0), 8) == pytest.approx(plain)
 
 
-@pytest.mark.parametrize("engine", ["sequential", "vectorized"])
+@pytest.mark.parametrize("engine", ["sequential", slow("vectorized")])
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_scores_of_folds_are_weighted_means(engine, reduction):
     """Oracle: a plain `fit` with weights, and the weighted mean of NumPy."""
@@ -343,6 +344,7 @@ def test_losses_of_two_kinds_have_no_weighted_mean():
     assert data_loss(model, X, y, None, 8) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["per row", "hinge"])
 def test_the_program_scores_as_fit_and_evaluate_do(loss):
     """Oracle: a plain `fit`, and `evaluate` of the rows held out; targets (n,)."""
@@ -365,6 +367,7 @@ def test_the_program_scores_as_fit_and_evaluate_do(loss):
     assert outcome.history["val_data_loss"][-1] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_program_scores_what_is_masked_as_fit_does():
     """Oracle: the engine that is a loop over `fit`."""
     splits = [Split(ROWS[:19], ROWS[19:])]
