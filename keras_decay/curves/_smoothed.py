@@ -107,7 +107,8 @@ class Curves:
         risen, gained = self.val.smooth[-1] - low, self.train.raw[0] - low
         if gained <= 0:
             return math.inf if risen > 0 else 0.0
-        return float(np.float64(risen) / np.float64(gained))
+        with np.errstate(over="ignore"):  # a gain next to nothing: infinite
+            return float(np.float64(risen) / np.float64(gained))
 
     def unscaled(self, value):
         """`value` in the unit of the loss."""

@@ -216,7 +216,8 @@ def underfitting(curves):
     first, last = train.raw[0], train.smooth[-1]
     # In units of the first value, or of the range where that is zero.
     unit = abs(first) if abs(first) > _prechelt.ZERO * np.ptp(train.smooth) else 1.0
-    fall, gap = (first - last) / unit, abs(val.smooth[-1] - last) / unit
+    with np.errstate(over="ignore"):  # a first loss next to nothing: infinite
+        fall, gap = (first - last) / unit, abs(val.smooth[-1] - last) / unit
     moved = f"fallen by only {_percent(fall)}" if fall > 0 else "not fallen"
     if fall < UNDERFITTING_FALL and gap < UNDERFITTING_GAP:
         why = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import slow
 
@@ -248,6 +248,8 @@ anything = st.lists(
 
 
 @settings(max_examples=300, deadline=None)
+@example([None] * 3 + [0.25, 2.0**1022], [0.0] * 5)
+@example([None] * 4 + [0.25], [0.0] * 4 + [2.0**1022])
 @given(anything, anything)
 def test_it_never_fails(train, val):
     rows = [{"loss": a} for a in train]
