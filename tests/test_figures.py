@@ -81,7 +81,11 @@ def cases(names, as_trained=False):
     for name in names:
         figure, _, _ = name.partition(", ")
         seen = SEEN.get(name, SEEN.get(figure) if name not in DRAWINGS else None)
-        marks = [pytest.mark.xfail(strict=True, reason=seen)] if seen else []
+        marks = (
+            [pytest.mark.xfail(strict=True, raises=AssertionError, reason=seen)]
+            if seen
+            else []
+        )
         marks += [pytest.mark.slow] if as_trained or name not in FAST else []
         marks += [pytest.mark.full] if as_trained and "quick" not in name else []
         found.append(pytest.param(name, marks=marks, id=name))

@@ -48,7 +48,10 @@ def both(done):
 
 def cases(names, seen):
     """A parameter for each, with what is seen of it."""
-    marks = {n: [pytest.mark.xfail(strict=True, reason=seen[n])] for n in seen}
+    marks = {
+        n: [pytest.mark.xfail(strict=True, raises=AssertionError, reason=seen[n])]
+        for n in seen
+    }
     return [pytest.param(name, marks=marks.get(name, []), id=name) for name in names]
 
 
@@ -275,7 +278,11 @@ def lines_in(seen, but=()):
     found = []
     for line in COMMAND_LINES:
         is_seen = seen is not None and line not in but
-        marks = [pytest.mark.xfail(strict=True, reason=seen)] if is_seen else []
+        marks = (
+            [pytest.mark.xfail(strict=True, raises=AssertionError, reason=seen)]
+            if is_seen
+            else []
+        )
         marks += [pytest.mark.slow] if line not in FAST else []
         found.append(pytest.param(line, marks=marks))
     return found
