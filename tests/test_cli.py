@@ -273,6 +273,7 @@ def test_killed_run_leaves_old_results(previous, name):
     assert contents(previous) == before
 
 
+@pytest.mark.slow
 @once
 def test_failed_run_leaves_old_results(previous, monkeypatch, capsys):
     before = contents(previous)

@@ -155,6 +155,7 @@ def test_optuna(run):
     assert f"{chosen.mean():.3f}, and {without.mean():.3f} without" in said
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_tensorboard(run, tmp_path):
     names, printed, said = run("tensorboard_logs", tmp_path)

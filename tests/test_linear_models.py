@@ -80,6 +80,7 @@ def test_elastic_net_by_its_proximal_step_is_elastic_net(alpha, rho):
         np.testing.assert_array_equal(ours == 0, net.coef_ == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("skglm")
 def test_group_lasso_is_that_of_skglm():
     # Five groups of two features each, as the first axis of the kernel.
@@ -120,6 +121,7 @@ def test_l1_in_the_loss_gives_no_exact_zero():
     assert np.all(trained(sgd, kd.L1(0.2), epochs=5) != 0)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("skglm")
 @pytest.mark.parametrize("name", ["MCP", "SCAD"])
 def test_concave_penalties_are_those_of_skglm(name):

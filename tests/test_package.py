@@ -158,6 +158,7 @@ print(sorted(name for name in sys.modules if name.startswith("keras_decay._backe
     assert printed[-2:] == ["['keras_decay']", "[]"]
 
 
+@pytest.mark.slow
 def test_drawing_is_loaded_when_used_and_pyplot_never(run_python):
     # Keras imports matplotlib, pandas and scikit-learn itself where it can, so that
     # their absence from sys.modules would say nothing: they are blocked instead.
@@ -223,6 +224,7 @@ sys.exit(main())
     assert completed.stderr.count("pip install 'keras-decay[") == 1
 
 
+@pytest.mark.slow
 def test_a_script_that_is_called_like_the_command_still_registers(run_python, tmp_path):
     script = tmp_path / "keras-decay.py"
     script.write_text(

@@ -32,6 +32,7 @@ for kind in kinds:
 """
 
 
+@pytest.mark.slow
 def test_resume_in_a_new_process_is_exact(tmp_path, run_python):
     halves = {}
     for kind in KINDS:
@@ -270,6 +271,7 @@ def test_without_the_package_l1_and_l2_are_keras_own_and_all_else_fails_loudly(
         assert eval(config) == pytest.approx(equal[name].get_config(), rel=1e-7)
 
 
+@pytest.mark.slow
 def test_only_import_keras_decay_is_needed_to_load(tmp_path, run_python):
     penalty, ball = 0.5 * kd.ElasticNet(0.1, 0.2), kd.NormBall(2.0, "l1")
     saved_with(penalty, tmp_path / "m.keras", kd.AdamW(), ball)
@@ -286,6 +288,7 @@ print(model.layers[0].kernel_constraint)
     assert printed[-1] == "NormBall(radius=2.0, norm='l1', axis=None)"
 
 
+@pytest.mark.slow
 def test_files_of_one_backend_load_on_another(tmp_path, run_python):
     here = keras.backend.backend()
     others = [

@@ -94,6 +94,7 @@ def test_training_that_does_not_overfit_ends_with_its_best_weights_too(overfits)
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["callback", "generator"])
 def test_after_an_exception(overfits, bomb, where):
     """The weights are left, and the best can still be had; the next `fit` is new."""

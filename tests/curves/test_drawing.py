@@ -194,6 +194,7 @@ def test_no_figure_is_left_open():
     assert pyplot is None or pyplot.get_fignums() == []
 
 
+@pytest.mark.slow
 def test_reading_and_judging_need_neither_matplotlib_nor_pandas(run_python):
     """Keras may import them itself; we must work where they cannot be imported."""
     run_python(

@@ -8,6 +8,8 @@ from keras_decay.experiments._coupling import coupling_of
 from keras_decay.experiments._problems import diabetes
 from keras_decay.experiments._seeds import mean_and_interval
 
+pytestmark = pytest.mark.slow
+
 RATES, DECAYS = np.linspace(-3, -1, 9), np.linspace(-4, 0, 17)
 
 

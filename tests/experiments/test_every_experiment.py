@@ -7,6 +7,7 @@ from importlib import import_module
 
 import pytest
 from matplotlib.figure import Figure
+from support import mostly_slow
 
 from keras_decay import cli
 from keras_decay.experiments import COMMANDS, _findings
@@ -18,7 +19,8 @@ def module_of(name):
     return import_module(ROOT + name.replace("-", "_"))
 
 
-@pytest.fixture(params=COMMANDS)
+# By default those that take a second or two.
+@pytest.fixture(params=mostly_slow(COMMANDS, ["equivalence", "constraint"]))
 def name(request):
     return request.param
 

@@ -9,6 +9,8 @@ import keras_decay as kd
 from keras_decay.experiments import _gaussian_data
 from keras_decay.experiments.high_dimensional import DECAY
 
+pytestmark = pytest.mark.slow
+
 RANDOM, ZERO = "N(0, 1)", "zero"
 DATA = _gaussian_data.sample(0, 0)
 # On PyTorch Keras multiplies matrices of float64 in float32.

@@ -8,6 +8,8 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from keras_decay.experiments import logistic
 
+pytestmark = pytest.mark.slow
+
 # Of Keras' float64: on PyTorch it multiplies matrices in float32, and on JAX the
 # gradient of its cross-entropy is measured to be up to 5e-10 off.
 ROUNDING = {"tensorflow": 1e-10, "jax": 1e-8, "torch": 1e-5}[keras.backend.backend()]

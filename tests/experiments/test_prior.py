@@ -6,6 +6,8 @@ from sklearn.linear_model import Lasso
 
 from keras_decay.experiments import _linear, prior
 
+pytestmark = pytest.mark.slow
+
 # What 300 plain steps leave of the way, where the patients are worst conditioned.
 ARRIVED = {"rtol": 0, "atol": 1e-6}
 

@@ -7,6 +7,8 @@ from sklearn.linear_model import Lasso, LinearRegression, Ridge
 
 from keras_decay.experiments import sparsity
 
+pytestmark = pytest.mark.slow
+
 # On PyTorch Keras multiplies matrices of float64 in float32.
 ROUNDING = 1e-6 if keras.backend.backend() == "torch" else 1e-10
 

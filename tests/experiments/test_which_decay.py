@@ -9,6 +9,8 @@ import keras_decay as kd
 from keras_decay.experiments import _problems, which_decay
 from keras_decay.experiments._pairs import compared
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def numbers(found):

@@ -9,7 +9,7 @@ import functools
 import keras
 import numpy as np
 import pytest
-from support import recorded_gradients
+from support import recorded_gradients, slow
 from support import replay as replay_steps
 
 import keras_decay as kd
@@ -59,7 +59,13 @@ def assert_close(actual, expected, **tolerance):
 
 @pytest.mark.parametrize(
     "lr, decay",
-    [(0.001, 0.004), (0.001, 0.1), (0.01, 0.1), (0.003, 2.0), (0.01, 0.5)],
+    [
+        slow((0.001, 0.004)),
+        slow((0.001, 0.1)),
+        (0.01, 0.1),
+        (0.003, 2.0),
+        slow((0.01, 0.5)),
+    ],
 )
 def test_adam_is_keras_adamw_in_float32_and_as_exact(lr, decay):
     start, sequence = recorded_gradients(200)

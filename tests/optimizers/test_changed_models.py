@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from support import decisions, to_numpy
+from support import decisions, mostly_slow, slow, to_numpy
 
 import keras_decay as kd
 
@@ -121,7 +121,7 @@ def assert_same_weights(a, b):
         np.testing.assert_array_equal(x, y)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_slow(KINDS, KINDS[:1]))
 def test_a_frozen_model_loads_and_goes_on_exactly_when_it_is_thawed(kind, tmp_path):
     model = trained(kind)
     model.trainable = False
@@ -177,7 +177,7 @@ def test_a_discriminator_that_is_frozen_within_a_gan(tmp_path):
     assert_step(loaded, {"generator/kernel": 0.5})
 
 
-@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("frozen", [slow(False), True])
 def test_h5_resumes_exactly(frozen, tmp_path):
     model = trained(functional)
     model.trainable = not frozen
@@ -198,7 +198,7 @@ def test_h5_of_other_variables_begins_afresh(tmp_path):
 
 
 @pytest.mark.parametrize("is_built", [False, True])
-@pytest.mark.parametrize("kind", [functional, Stack])
+@pytest.mark.parametrize("kind", [functional, slow(Stack)])
 def test_weights_resume_exactly_before_and_after_building(kind, is_built, tmp_path):
     path = tmp_path / "model.weights.h5"
     trained(kind).save_weights(path)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from support import to_numpy
+from support import slow, to_numpy
 
 import keras_decay as kd
 
@@ -66,7 +66,7 @@ def assert_within_one_percent(kernel, exact, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("gradients", ["zero", "real"])
+@pytest.mark.parametrize("gradients", [slow("zero"), "real"])
 def test_a_thousand_steps_decay_each_entry_also_across_a_file(
     dtype, gradients, tmp_path
 ):

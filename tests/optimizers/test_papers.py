@@ -10,7 +10,7 @@ import papers
 import pytest
 from keras import ops
 from papers import BETA_1, BETA_2
-from support import recorded_gradients, replay
+from support import mostly_slow, recorded_gradients, replay
 
 import keras_decay as kd
 
@@ -159,7 +159,7 @@ CASES = [(inner, decay) for inner in INNER for decay in DECAYS if decay != "Adam
 ]
 
 
-@pytest.mark.parametrize("inner, decay", CASES)
+@pytest.mark.parametrize("inner, decay", mostly_slow(CASES, [*CASES[::5], CASES[-1]]))
 def test_fifty_steps_are_the_papers_formula(inner, decay, float64):
     make, displacement = INNER[inner]
     arguments, taken, prox = DECAYS[decay]

@@ -85,6 +85,7 @@ def test_prox_by_iteration_reaches_the_documented_accuracy(step, float64):
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6 * np.abs(w).max())
 
 
+@pytest.mark.slow
 def test_prox_by_iteration_of_overlapping_groups_is_optimal(float64):
     # No closed form is known: check the optimality condition of the sum instead, by
     # random directions in which a convex objective must not fall.

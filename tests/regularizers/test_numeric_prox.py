@@ -92,6 +92,7 @@ def test_zero_weights_stay_zero(float64):
         np.testing.assert_array_equal(to_numpy(v), 0)
 
 
+@pytest.mark.slow
 def test_ten_lines_work_in_every_role(tmp_path):
     penalty = Own("absolute", 0.05)
     layers = [

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from searched_models import EAGERLY, X, Y, model_of
+from support import mostly_slow
 
 import keras_decay as kd
 from keras_decay.search._building import build_model
@@ -143,7 +144,7 @@ SHARED = [
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("shared", SHARED)
+@pytest.mark.parametrize("shared", mostly_slow(SHARED, SHARED[::3]))
 def test_what_builds_share_and_training_changes_is_refused(shared, engine, monkeypatch):
     for engine_of in ("_sequential.train", "_vectorized.Runner"):
         monkeypatch.setattr(f"keras_decay.search.{engine_of}", None)
@@ -246,7 +247,7 @@ IDLE = [
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("build", IDLE)
+@pytest.mark.parametrize("build", mostly_slow(IDLE, IDLE[:2]))
 def test_a_parameter_that_changes_nothing_is_refused(build, engine, monkeypatch):
     for engine_of in ("_sequential.train", "_vectorized.Runner"):
         monkeypatch.setattr(f"keras_decay.search.{engine_of}", None)

@@ -12,6 +12,7 @@ from sklearn.datasets import (
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Lasso, Ridge
 from sklearn.model_selection import KFold
+from support import mostly_slow
 
 import keras_decay as kd
 
@@ -79,7 +80,7 @@ def scores_in(search):
     )
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", mostly_slow(SETS, list(SETS)[:1]))
 def test_a_linear_model_gets_the_strength_of_ridge(name):
     x, y = data(name)
     k = y.shape[1]
@@ -136,6 +137,7 @@ def test_a_linear_model_gets_the_strength_of_the_lasso():
 LOOPS = {"tensorflow": ["digits"], "jax": ["wine"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOOPS.get(keras.backend.backend(), SETS))
 def test_networks_get_the_strength_of_a_loop_over_fit(name):
     x, y = data(name)
