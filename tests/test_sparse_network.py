@@ -6,6 +6,7 @@ filters are exactly zero.
 
 import keras
 import numpy as np
+import pytest
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -44,6 +45,7 @@ def trained(penalty):
     return model, 100 * model.evaluate(x_test, y_test, verbose=0)[1]
 
 
+@pytest.mark.slow
 def test_filters_vanish_and_the_network_is_pruned(tmp_path):
     _, before = trained(None)
     model, after = trained(kd.GroupLasso(5e-3))
