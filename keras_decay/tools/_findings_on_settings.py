@@ -111,7 +111,7 @@ UNUSED = (
 
 
 def settings_of_loss_scaling(model, subjects, views):
-    outer = model.optimizer
+    outer = getattr(model, "optimizer", None)  # none before `compile`
     if not isinstance(outer, keras.optimizers.LossScaleOptimizer):
         return []
     found = []
