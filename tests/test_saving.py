@@ -246,6 +246,7 @@ assert "keras_decay" not in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_without_the_package_l1_and_l2_are_keras_own_and_all_else_fails_loudly(
     tmp_path, run_python
 ):

@@ -214,6 +214,7 @@ def test_weights_resume_exactly_before_and_after_building(kind, is_built, tmp_pa
     assert_same_weights(model, trained(kind, epochs=3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
 )
@@ -222,6 +223,7 @@ def test_copies_resume_exactly(copied):
     assert_same_weights(fit(model), trained(functional, epochs=3))
 
 
+@pytest.mark.slow
 @ONLY_TF
 @pytest.mark.parametrize("is_built", [False, True])
 def test_checkpoints_resume_exactly(is_built, tmp_path):

@@ -78,6 +78,7 @@ def test_one_term_beside_l1_and_l2_is_closed(name, float64, monkeypatch):
         assert_minimal(terms, v, w, step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHED)
 def test_terms_of_entries_are_minimised_globally(name, float64):
     terms, w, traces = SEARCHED[name], weights(), []

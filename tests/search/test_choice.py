@@ -170,6 +170,7 @@ def test_networks_get_the_strength_of_a_loop_over_fit(name):
         np.testing.assert_allclose(ours.cv_results_[name], loop.cv_results_[name], 1e-3)
 
 
+@pytest.mark.slow
 def test_penalised_validation_losses_choose_worse():
     """Three of 20 inputs matter much: the penalty of what is right outweighs its good.
 

@@ -191,6 +191,7 @@ def test_a_direction_that_is_not_to_be_measured_is_asked_for(monkeypatch):
         assert search.lambda_1se_ == strongest  # the best, and 1 is not within an error
 
 
+@pytest.mark.slow
 def test_the_strength_of_an_inverse_parameter_is_that_of_its_strength():
     """Oracle: the same search by the strength itself."""
     noisy = Y + np.random.default_rng(1).normal(0, 2, 30).astype("float32")

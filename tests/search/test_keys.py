@@ -208,6 +208,7 @@ def test_class_weights_make_another_key(monkeypatch):
     assert len(set(found)) == 3
 
 
+@pytest.mark.slow
 def test_each_training_finds_its_own_outcome(tmp_path):
     """Of two candidates, two folds and three seeds with weights, all are different."""
     data = Data(X, Y, WEIGHT, WEIGHT)

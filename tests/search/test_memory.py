@@ -60,6 +60,7 @@ def test_what_is_there_is_not_trained_again(kept, monkeypatch, tmp_path):
     searches.assert_equal(outcomes[:4], before)
 
 
+@pytest.mark.slow
 def test_a_torn_file_is_trained_anew(kept):
     folder, before = kept
     files = sorted(p for p in folder.iterdir() if p.suffix == ".npz")

@@ -130,6 +130,7 @@ def test_a_chunk_is_as_wide_as_cores_or_memory_allow(job_and_tasks, monkeypatch)
         assert _width.width_of("auto", job, group, tasks) == width
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_the_width(trainings, job_and_tasks, undisturbed):
     asked, errors = trainings
     errors |= {"all": ResourceExhaustedError("OOM when allocating"), "up to": 2}
@@ -167,6 +168,7 @@ def test_a_program_that_fails_is_replaced_by_fit(trainings, job_and_tasks, undis
         run(job, tasks[:1], engine="vectorized")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["while training", "while models are built"])
 def test_ctrl_c_keeps_what_is_done(moment, job_and_tasks, undisturbed, tmp_path):
     job, tasks = job_and_tasks

@@ -127,6 +127,7 @@ LAYERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", LAYERS[keras.backend.backend()])
 def test_layers_of_many_kinds_are_trained_at_once(layers):
     x, y = load_digits(return_X_y=True)
@@ -235,6 +236,7 @@ print(search.report_.groups[0]["compilations"])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="TensorFlow's XLA tells"
 )

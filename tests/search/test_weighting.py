@@ -233,6 +233,7 @@ def test_weights_make_a_weighted_mean(reduction):
         assert data_loss(model, X, y, np.full(30, 7.0), 8) == pytest.approx(plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["sequential", slow("vectorized")])
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_scores_of_folds_are_weighted_means(engine, reduction):

@@ -129,6 +129,7 @@ def test_an_exception_in_the_middle_leaves_everything_as_it_was():
     assert optimizer.jit_compile == "auto" and optimizer.ema_overwrite_frequency == 2
 
 
+@pytest.mark.slow
 def test_training_goes_on_as_if_there_had_been_no_audit():
     weights = []
     for audited in (False, True):
