@@ -326,6 +326,7 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_it_holds_after_training(name):
     model = trained(OPTIMIZERS[name]())

@@ -283,7 +283,7 @@ def awkward_weights():
     }
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", mostly_slow(PENALTIES, PENALTIES[::2]))
 def test_gradient_and_prox_are_finite_everywhere(name):
     for kind, w in awkward_weights().items():
         if name == "Orthogonal" and kind == "huge":

@@ -393,6 +393,7 @@ def test_evaluations_by_other_callbacks(build, data, moment):
         assert row["data_loss"] == pytest.approx(row["mse"], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "bfloat16"])
 def test_low_precision_is_no_false_alarm(data, policy):
     layer = keras.layers.Dense(1, dtype=policy, kernel_regularizer=kd.L2(30.0))

@@ -65,6 +65,7 @@ def test_noise_that_wanders_is_seldom_overfitting(curves, shape):
     assert share("overfitting", curves, shape=shape, **given) <= 0.08
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("correlation", "most"), [(0.0, 0.01), (0.5, 0.05), (0.8, 0.13), (0.95, 0.13)]
 )

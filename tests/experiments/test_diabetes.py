@@ -125,6 +125,7 @@ def test_an_arm_does_not_depend_on_its_company(short):
         assert math.isclose(getattr(alone, name), getattr(among, name), rel_tol=1e-3)
 
 
+@pytest.mark.slow
 def test_early_stopping_keeps_the_weights_of_the_best_epoch(monkeypatch, tmp_path):
     monkeypatch.setitem(ARMS, "early-stop", replace(ARMS["early-stop"], patience=2))
     result = diabetes.run(["early-stop"], seed=2, epochs=40)

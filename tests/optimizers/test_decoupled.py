@@ -14,6 +14,7 @@ from support import (
     make_variables,
     recorded_gradients,
     replay,
+    slow,
     to_numpy,
 )
 
@@ -65,7 +66,7 @@ SCHEDULE = keras.optimizers.schedules.CosineDecay(
         ("corrected", lambda rate: rate**2 / 0.1),
     ],
 )
-@pytest.mark.parametrize("cautious", [False, True])
+@pytest.mark.parametrize("cautious", [slow(False), True])
 @pytest.mark.parametrize("penalty", [None, kd.ElasticNet(0.3, 0.2)])
 def test_one_step_is_the_documented_equation(coupling, c, cautious, penalty):
     def make():

@@ -48,6 +48,7 @@ def test_averages_find_their_weights_when_a_layer_has_been_frozen():
     assert 0 < np.abs(after[1] - before[1]).max() < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_settings_changed_before_compiling_anew_are_heeded(jit_compile):
     optimizer = kd.AdamW(0.01, 0.1, jit_compile=jit_compile)
@@ -80,6 +81,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMS)
 def test_weights_loaded_before_the_first_fit_bring_what_is_remembered(name, tmp_path):
     model = two_layers(FORMS[name]())

@@ -25,7 +25,7 @@ from numpy_optimizers import (
     rmsprop,
     sgd,
 )
-from support import apply_as_fit_does, make_variables, replay, to_numpy
+from support import apply_as_fit_does, make_variables, mostly_slow, replay, to_numpy
 
 import keras_decay as kd
 
@@ -127,7 +127,7 @@ def problem(steps, shapes=SHAPES, seed=0):
     return draw(), sequence
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", mostly_slow(CASES, list(CASES)[::3]))
 def test_ten_steps_are_those_of_the_formula(case):
     start, sequence = problem(10)
     ours = replay(wrapped(make(case)), start, sequence, compiled=BACKEND == "jax")

@@ -127,6 +127,7 @@ class Line(kd.Penalty):
         return ops.stack([middle + moved, middle - moved])
 
 
+@pytest.mark.slow
 def test_prox_by_iteration_does_not_stop_while_it_rests(float64):
     # Projections onto a box and a line, where Dykstra's algorithm is known to stand
     # still for many cycles; the nearest point of both sets is (1, 1).

@@ -196,6 +196,7 @@ def test_what_training_does_not_change_may_be_shared():
     assert "shares the layer 'drop'" in told
 
 
+@pytest.mark.slow
 def test_models_that_are_gone_share_nothing():
     """Their `id`s are used again; what has only the same is no layer of theirs."""
 

@@ -107,6 +107,7 @@ def test_a_linear_model_gets_the_strength_of_ridge(name):
     assert search.engine_ == "vectorized"
 
 
+@pytest.mark.slow
 def test_a_linear_model_gets_the_strength_of_the_lasso():
     x, y = data("diabetes")
     strengths = np.logspace(-2, 0, 9)

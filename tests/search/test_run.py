@@ -148,6 +148,7 @@ def test_out_of_memory_halves_the_width(trainings, job_and_tasks, undisturbed):
     searches.assert_equal(outcomes, undisturbed, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_program_that_fails_is_replaced_by_fit(trainings, job_and_tasks, undisturbed):
     asked, errors = trainings
     errors[2] = errors[3] = RuntimeError("no kernel for this\nand a long text")

@@ -11,6 +11,7 @@ from audited_models import (
     kernels,
     tokens,
 )
+from support import mostly_slow
 
 import keras_decay as kd
 
@@ -285,7 +286,7 @@ HEALTHY = {
 }
 
 
-@pytest.mark.parametrize("name", HEALTHY)
+@pytest.mark.parametrize("name", mostly_slow(HEALTHY, list(HEALTHY)[::3]))
 def test_healthy_models_are_left_in_peace(name):
     report = kd.audit(HEALTHY[name](), **PLAN)
     assert report.ok, report

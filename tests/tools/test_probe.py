@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from audited_models import X, Y, after, dense, kernels, state
+from support import mostly_slow
 
 import keras_decay as kd
 from keras_decay.tools import _probe
@@ -23,7 +24,7 @@ def row_of(report, path):
     return row
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", mostly_slow(NAMES, list(NAMES)[::3]))
 def test_every_optimizer_is_measured_and_put_back(name):
     settings = {"momentum": 0.9} if name == "SGD" else {}
     optimizer = getattr(K, name)(1e-2, weight_decay=0.1, **settings)
