@@ -200,7 +200,8 @@ def test_a_step_that_updates_all_metrics(custom, data, metrics):
     same(rows, expected)
     same(rows, expected, ("val_loss", "val_data_loss", "val_penalty"))
     if metrics:
-        assert rows[1]["data_loss"] == pytest.approx(rows[1]["mse"], rel=1e-5)
+        # Keras 3.12 logs the validation's under this name, with such a test_step.
+        assert rows[1]["data_loss"] == pytest.approx(expected[1]["mse"], rel=1e-5)
     assert rows[1]["penalty"] > 0
 
 
