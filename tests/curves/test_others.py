@@ -71,6 +71,7 @@ def test_the_table_of_names(name, ours):
     assert _known_names.canonical(name) == ours
 
 
+@pytest.mark.needs("pandas")
 @pytest.mark.parametrize(
     ("train", "val"),
     [
@@ -85,7 +86,8 @@ def test_names_of_others_in_every_source(file, train, val):
     rows = [{train: a, val: b} for a, b in zip(TRAIN, VAL, strict=True)]
     lines = [f"{e},{a},{b}\n" for e, (a, b) in enumerate(zip(TRAIN, VAL, strict=True))]
     sources = [lists, rows, file(f"\ufeff  Epoch, {train}, {val}\n" + "".join(lines))]
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     sources.append(pandas.DataFrame(lists))
     for source in sources:
         assert quietly(source) == PLAIN
@@ -125,6 +127,7 @@ def alternating(first, then):
     )
 
 
+@pytest.mark.needs("pandas")
 @pytest.mark.parametrize(
     "lines", [("{e},1,{a},\n", "{e},2,,{b}\n"), ("{e},2,,{b}\n", "{e},1,{a},\n")]
 )
@@ -132,12 +135,15 @@ def test_rows_of_one_epoch_are_one(file, lines):
     path = file(alternating(*lines))
     rows = [{k: v for k, v in row.items() if k != "step"} for row in quietly(path)]
     assert rows == PLAIN
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     assert str(diagnose(pandas.read_csv(path))) == str(diagnose(PLAIN))
 
 
+@pytest.mark.needs("pandas")
 def test_epochs_that_diverged_are_not_gaps():
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     frame = pandas.DataFrame({"loss": [1.0, np.nan], "val_loss": [1.0, np.nan]})
     assert diagnose(frame).verdict == "diverged"
 
