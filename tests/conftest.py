@@ -17,7 +17,10 @@ if os.environ.get("KERAS_BACKEND") == "jax":
     # Compiled programs are kept for the whole run, workers and subprocesses included:
     # most tests compile what an earlier one has compiled. XLA's expensive passes take
     # longer than they save in tests.
-    os.environ.setdefault("XLA_FLAGS", "--xla_llvm_disable_expensive_passes=true")
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_llvm_disable_expensive_passes" not in flags:
+        flags += " --xla_llvm_disable_expensive_passes=true"
+        os.environ["XLA_FLAGS"] = flags.strip()
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         programs = tempfile.mkdtemp(prefix="compiled-by-jax-")
         atexit.register(shutil.rmtree, programs, ignore_errors=True)
