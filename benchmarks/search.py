@@ -127,7 +127,7 @@ def rate(turns=2000):
     import numpy as np
     from keras import ops
 
-    from keras_decay._backend import programs
+    from keras_decay.ground.backend import programs
 
     rng = np.random.default_rng(0)
     a = ops.convert_to_tensor(rng.normal(size=(STACK, BATCH, UNITS)).astype("float32"))

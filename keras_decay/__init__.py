@@ -12,7 +12,7 @@ from importlib import import_module as _import_module
 from pathlib import Path as _Path
 from typing import TYPE_CHECKING
 
-from keras_decay import _backend
+from keras_decay.ground import backend as _backend
 
 if TYPE_CHECKING:
     from keras_decay.callbacks import LearningCurve

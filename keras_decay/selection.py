@@ -2,7 +2,7 @@
 
 import re
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 
 # Kernels are decayed; what shifts or scales a layer's output is not. The names count
 # and not the rank alone: biases and scales of some layers have rank 2.
@@ -19,12 +19,12 @@ def decays_by_default(path, rank):
 def pattern(name, value):
     """`value` checked to be a regular expression; it is searched for in paths."""
     if not isinstance(value, str):
-        raise TypeError(_validation.received(name, value, "a regular expression"))
+        raise TypeError(validation.received(name, value, "a regular expression"))
     try:
         re.compile(value)
     except re.error as error:
         raise ValueError(
-            _validation.received(name, value, "a regular expression", f"{error}.")
+            validation.received(name, value, "a regular expression", f"{error}.")
         ) from error
     return value
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from support import apply_as_fit_does
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 
 X, Y = np.ones((8, 4), "float32"), np.ones((8, 1), "float32")
 
@@ -78,7 +78,7 @@ def after(steps, model):
     variables = model.trainable_variables
     if not model.optimizer.built:
         model.optimizer.build(variables)
-    with _backend.current().no_grad():
+    with backend.current().no_grad():
         for _ in range(steps):
             grads = [rng.normal(size=v.shape).astype("float32") for v in variables]
             grads = [

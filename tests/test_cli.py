@@ -128,7 +128,7 @@ def test_unknown_command(capsys):
 
 
 def test_gpu_that_is_not_there(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(keras_decay._backend.current(), "gpus", list)
+    monkeypatch.setattr(keras_decay.ground.backend.current(), "gpus", list)
     out = tmp_path / "out"
     sentence = error_of(["diabetes", "--device", "gpu", "--out", out], capsys)
     for word in ("--device", "'gpu'", keras.backend.backend(), "no GPU"):

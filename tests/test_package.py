@@ -26,10 +26,7 @@ LAYERS = [
     {"regularizers"},
     {"conventions"},
     {"selection"},
-    {"_validation"},
-    {"_frames"},
-    {"_progress"},
-    {"_backend"},
+    {"ground"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
@@ -65,7 +62,7 @@ def test_imports_run_one_way():
 def test_the_backends_are_imported_in_their_own_files_only():
     pattern = re.compile(r"^\s*(import|from) (tensorflow|jax|torch)\b", re.M)
     for path in PACKAGE.rglob("*.py"):
-        if "_backend" not in path.parts or path.stem == "__init__":
+        if "backend" not in path.parts or path.stem == "__init__":
             assert not pattern.search(path.read_text()), path
             private = re.findall(r"keras\.src\b", path.read_text())
             # Comparisons with its name, and no imports.
@@ -152,7 +149,8 @@ before = set(sys.modules)
 import keras_decay
 new = {name.split(".")[0] for name in set(sys.modules) - before}
 print(sorted(new - set(sys.stdlib_module_names)))
-print(sorted(name for name in sys.modules if name.startswith("keras_decay._backend.")))
+ground = "keras_decay.ground.backend."
+print(sorted(name for name in sys.modules if name.startswith(ground)))
 """
     printed = run_python(source).stdout.splitlines()
     assert printed[-2:] == ["['keras_decay']", "[]"]

@@ -4,9 +4,9 @@ import os
 import warnings
 from pathlib import Path
 
-from keras_decay import _validation
 from keras_decay.callbacks import _throttle
 from keras_decay.curves import _drawing, _rows
+from keras_decay.ground import validation
 
 FORMATS = (".png", ".svg", ".pdf")
 # Drawing takes at most this share of the time of training; a live display has as much.
@@ -27,10 +27,10 @@ class Figures:
         self.paths = _paths(figure)
         self._every = None
         if every is not None:
-            self._every = _validation.integer("every", every, minimum=1)
+            self._every = validation.integer("every", every, minimum=1)
             if not self.paths:
                 must = "None where there is no `figure` to draw"
-                raise ValueError(_validation.received("every", every, must))
+                raise ValueError(validation.received("every", every, must))
         self._throttle = _throttle.Throttle(SHARE, FIRST)
 
     def start(self):
@@ -91,10 +91,10 @@ def _figure_path(path, figure):
     formats = ", ".join(FORMATS)
     must = f"a path that ends in one of {formats}, or a list of such paths"
     if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(_validation.received("figure", figure, must))
+        raise TypeError(validation.received("figure", figure, must))
     path = Path(path).expanduser()
     if path.suffix.lower() not in FORMATS:
-        raise ValueError(_validation.received("figure", figure, must))
+        raise ValueError(validation.received("figure", figure, must))
     return path
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import keras
 
-from keras_decay import _backend, _validation
 from keras_decay.callbacks import _record
 from keras_decay.callbacks._batches import Batches
 from keras_decay.callbacks._curve_file import CurveFile
@@ -18,6 +17,7 @@ from keras_decay.callbacks._running_fit import RunningFit, arguments_of_fit
 from keras_decay.callbacks._stop_on_overfit import StopOnOverfit
 from keras_decay.callbacks._tensorboard import TensorBoard
 from keras_decay.curves import _columns
+from keras_decay.ground import backend, validation
 
 
 class LearningCurve(Recording, keras.callbacks.Callback):
@@ -153,19 +153,19 @@ class LearningCurve(Recording, keras.callbacks.Callback):
     ):
         super().__init__()
         if path is not None and not isinstance(path, (str, os.PathLike)):
-            raise TypeError(_validation.received("path", path, "a path or None"))
+            raise TypeError(validation.received("path", path, "a path or None"))
         self.path = None if path is None else Path(path).expanduser()
         self.track_penalty = _penalty(track_penalty)
-        self.track_norms = _validation.boolean("track_norms", track_norms)
+        self.track_norms = validation.boolean("track_norms", track_norms)
         self.track_batches = track_batches
         self._batches = None
         if track_batches is not None:
-            limit = _validation.integer("track_batches", track_batches, minimum=1)
+            limit = validation.integer("track_batches", track_batches, minimum=1)
             self._batches = Batches(limit)
             # Not a method: Keras waits for every batch where a callback has one.
             self.on_train_batch_end = self._end_batch
-        self.reevaluate = _validation.boolean("reevaluate", reevaluate)
-        self.overwrite = _validation.boolean("overwrite", overwrite)
+        self.reevaluate = validation.boolean("reevaluate", reevaluate)
+        self.overwrite = validation.boolean("overwrite", overwrite)
         self.rows = []
         self._outputs = Outputs(figure, every, live)
         self._tensorboard = TensorBoard(tensorboard)
@@ -228,7 +228,7 @@ class LearningCurve(Recording, keras.callbacks.Callback):
         self._fit, self._epoch = None, None
         if self.reevaluate:
             self._reevaluation = Reevaluation(arguments_of_fit())
-        self._writes = _backend.current().is_chief(self.model)
+        self._writes = backend.current().is_chief(self.model)
         if self._writes:
             self._outputs.start(fit)
             self._tensorboard.check()
@@ -344,7 +344,7 @@ def _penalty(value):
     if isinstance(value, str) and value == "layers":
         return value
     try:
-        return _validation.boolean("track_penalty", value)
+        return validation.boolean("track_penalty", value)
     except TypeError:
         must = 'True, False or "layers"'
-        raise TypeError(_validation.received("track_penalty", value, must)) from None
+        raise TypeError(validation.received("track_penalty", value, must)) from None

@@ -15,7 +15,7 @@ import warnings
 import weakref
 from pathlib import Path
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 
 try:
     import fcntl
@@ -134,7 +134,7 @@ class FileLock:
                 break
             time.sleep(0.01)
         return ValueError(
-            _validation.received(
+            validation.received(
                 "path",
                 self._target,
                 "a file that no other training is writing",

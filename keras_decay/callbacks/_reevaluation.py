@@ -4,7 +4,7 @@ Keras tells a callback nothing of the training data. They are local variables of
 `fit` that calls it.
 """
 
-from keras_decay import _backend, _validation
+from keras_decay.ground import backend, validation
 
 PREFIX = "train_"
 
@@ -37,7 +37,7 @@ class Reevaluation:
 
     def __call__(self, model):
         """The logs of an evaluation, without a prefix."""
-        with _backend.current().kept_randomness():
+        with backend.current().kept_randomness():
             return model.evaluate(**self._arguments, verbose=0, return_dict=True)
 
 
@@ -49,7 +49,7 @@ def _is_endless(x):
 
 
 def _refusal(x, why):
-    return _validation.received(
+    return validation.received(
         "reevaluate",
         True,
         f"False where the training data {why}",

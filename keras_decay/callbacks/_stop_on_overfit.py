@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_decay import _validation
 from keras_decay.curves import _columns, _prechelt, _smoothing
+from keras_decay.ground import validation
 
 # Prechelt's finding: slower criteria generalise a little better and cost much more
 # time. These are his middle ones.
@@ -22,18 +22,18 @@ def criteria(value):
         return None
     given = {value: THRESHOLDS.get(value)} if isinstance(value, str) else value
     if not isinstance(given, Mapping):
-        raise TypeError(_validation.received("stop_on_overfit", value, must))
+        raise TypeError(validation.received("stop_on_overfit", value, must))
     wanted = dict(given)
     strip = wanted.pop("strip", _prechelt.STRIP)
     if not wanted or not wanted.keys() <= THRESHOLDS.keys():
-        raise ValueError(_validation.received("stop_on_overfit", value, must))
+        raise ValueError(validation.received("stop_on_overfit", value, must))
     checked = {
-        name: _validation.integer(f"stop_on_overfit['{name}']", threshold, minimum=1)
+        name: validation.integer(f"stop_on_overfit['{name}']", threshold, minimum=1)
         if name == "up"
-        else _validation.number(f"stop_on_overfit['{name}']", threshold, above=0)
+        else validation.number(f"stop_on_overfit['{name}']", threshold, above=0)
         for name, threshold in wanted.items()
     }
-    strip = _validation.integer("stop_on_overfit['strip']", strip, minimum=1)
+    strip = validation.integer("stop_on_overfit['strip']", strip, minimum=1)
     return {"strip": strip, **checked}
 
 

@@ -5,8 +5,8 @@ import time
 import warnings
 from pathlib import Path
 
-from keras_decay import _validation
 from keras_decay.callbacks._figures import check_writable
+from keras_decay.ground import validation
 
 FOLDERS = {"val_": "validation", "train_": "reevaluated"}
 TRAINING = "train"
@@ -27,7 +27,7 @@ class TensorBoard:
     def __init__(self, folder):
         if folder is not None and not isinstance(folder, (str, os.PathLike)):
             must = "the path of a folder or None"
-            raise TypeError(_validation.received("tensorboard", folder, must))
+            raise TypeError(validation.received("tensorboard", folder, must))
         self._folder = None if folder is None else Path(folder).expanduser()
         self._writers = {}
         self._first = None
@@ -88,7 +88,7 @@ def scalars_of(row):
             continue
         parts = value if isinstance(value, dict) else {None: value}
         for part, number in parts.items():
-            if _validation.is_number(number):
+            if validation.is_number(number):
                 tag = name if part is None else f"{name}/{part}"
                 found.setdefault(folder, {})[tag] = float(number)
     return found

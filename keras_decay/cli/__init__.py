@@ -11,11 +11,11 @@ import os
 import sys
 
 import keras_decay
-from keras_decay import _backend
 from keras_decay.cli import _audit, _convert, _diabetes, _experiment, _plot
 from keras_decay.cli._errors import Failure, UsageError
 from keras_decay.experiments._interruption import interruptible
 from keras_decay.experiments._output import OutputError
+from keras_decay.ground import backend
 
 PROGRAM = "keras-decay"
 INTERRUPTED = 130
@@ -59,7 +59,7 @@ def load_keras():
     try:
         with hushed() if quiet else contextlib.nullcontext():
             keras_decay.Penalty  # noqa: B018 - it is looked up for its error alone
-            _backend.current().gpus()
+            backend.current().gpus()
     except (ImportError, RuntimeError, ValueError) as error:
         raise Failure(str(error)) from error
 

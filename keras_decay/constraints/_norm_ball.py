@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _backend, _validation
 from keras_decay.constraints._projections import project
+from keras_decay.ground import backend, validation
 from keras_decay.regularizers import _axes
 from keras_decay.regularizers._base import computable, plain
 
@@ -78,11 +78,11 @@ class NormBall(keras.constraints.Constraint):
     """
 
     def __init__(self, radius, norm="l2", axis=None):
-        self.radius = _validation.strength("radius", radius)
+        self.radius = validation.strength("radius", radius)
         if not isinstance(norm, str) or norm not in NORMS:
             must = "one of " + ", ".join(map(repr, NORMS))
             kind = ValueError if isinstance(norm, str) else TypeError
-            raise kind(_validation.received("norm", norm, must))
+            raise kind(validation.received("norm", norm, must))
         self.norm = norm
         self.axis = _checked_axis(norm, axis)
 
@@ -108,17 +108,17 @@ def _checked_axis(norm, axis):
     must = "an int, a tuple of different ints, or None"
     if norm == "nuclear":
         must = "None for the nuclear norm, which is of the kernel as a whole"
-        raise ValueError(_validation.received("axis", axis, must))
+        raise ValueError(validation.received("axis", axis, must))
     if isinstance(axis, str):
         remedy = (
             "A constraint is given weights and not their layer, so it cannot know what "
             "the name of an axis means there; only `kd.regularize` can."
         )
-        raise ValueError(_validation.received("axis", axis, must, remedy))
+        raise ValueError(validation.received("axis", axis, must, remedy))
     try:
         return _axes.axis("axis", axis)
     except (TypeError, ValueError) as error:
-        raise type(error)(_validation.received("axis", axis, must)) from None
+        raise type(error)(validation.received("axis", axis, must)) from None
 
 
 def _radius_for(radius, w):
@@ -129,7 +129,7 @@ def _radius_for(radius, w):
         return radius if radius <= largest else math.inf
     if not isinstance(radius, keras.Variable):
         return ops.cast(radius, w.dtype)
-    if _backend.current().is_baked(radius.value):
+    if backend.current().is_baked(radius.value):
         raise RuntimeError(
             f"The radius {radius.path!r} is a keras.Variable, but in `fit` on JAX a "
             "constraint sees no variable other than the weights: the present value "

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 from keras_decay.regularizers._axes import kept_axes, root_of_group_size
 from keras_decay.regularizers._parts import group_norms
 
@@ -109,7 +109,7 @@ def onto_nuclear_ball(w, radius):
     # Not every backend's decomposition survives what diverging training leaves.
     is_finite = ops.all(ops.isfinite(scaled))
     finite = ops.where(is_finite, scaled, ops.zeros_like(scaled))
-    left, values, right = _backend.current().svd(finite)
+    left, values, right = backend.current().svd(finite)
     values, bound = ops.expand_dims(values, 0), radius / unit
     shrunk = onto_l1_balls(values, bound)
     there = ops.reshape((left * shrunk) @ right, w.shape) * unit

@@ -2,9 +2,9 @@
 
 import math
 
-from keras_decay import _validation
 from keras_decay.conventions import _refusals, _settings, _table
 from keras_decay.conventions._table import CONVENTIONS, LOSS, root
+from keras_decay.ground import validation
 
 
 def convert(
@@ -102,9 +102,9 @@ def convert(
     )
     first, last = _table.find("source", source), _table.find("target", target)
     if CONVENTIONS[first].power < 0:
-        strength = _validation.number("value", value, above=0)
+        strength = validation.number("value", value, above=0)
     else:
-        strength = _validation.number("value", value, minimum=0)
+        strength = validation.number("value", value, minimum=0)
     _refusals.check(first, last, given)
     up, down = _table.branches(first, last)
     try:
@@ -121,5 +121,5 @@ def convert(
     if not math.isfinite(result) or (result == 0) != (strength == 0):
         must = f"a strength that is a finite number as {last!r} too"
         remedy = "No decay is an infinite σ or τ." if strength == 0 else ""
-        raise ValueError(_validation.received("value", value, must, remedy))
+        raise ValueError(validation.received("value", value, must, remedy))
     return result

@@ -1,8 +1,8 @@
 """Which conversions are refused, and why."""
 
-from keras_decay import _validation
 from keras_decay.conventions import _settings
 from keras_decay.conventions._table import CONVENTIONS, L1, LOSS, STEP, branches, root
+from keras_decay.ground import validation
 
 UNLIKE = (
     "Σ|w| pulls every weight alike and Σw² in proportion to it, so no strength of the "
@@ -50,7 +50,7 @@ def refuse_target(source, target):
     if source not in of_l1:
         must = f"neither {must.replace(' or ', ' nor ')}"
     must += f" if the source is {source!r}"
-    raise Refused(_validation.received("target", target, must, UNLIKE), UNLIKE)
+    raise Refused(validation.received("target", target, must, UNLIKE), UNLIKE)
 
 
 def refuse_unlike_sgd(source, target, optimizer):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 
 MEANINGS = {
     "optimizer": "'sgd', or a Keras SGD without momentum",
@@ -51,7 +51,7 @@ def settings(
     samples, batch = count("n_samples", n_samples), count("batch_size", batch_size)
     if samples is not None and batch is not None and batch > samples:
         must = f"at most `n_samples`, which is {samples}"
-        raise ValueError(_validation.received("batch_size", batch_size, must))
+        raise ValueError(validation.received("batch_size", batch_size, must))
     return Settings(
         optimizer=optimizer,
         learning_rate=rate,
@@ -59,19 +59,19 @@ def settings(
         batch_size=batch,
         epochs=count("epochs", epochs),
         noise_variance=positive("noise_variance", noise_variance),
-        n_outputs=_validation.integer("n_outputs", n_outputs, minimum=1),
+        n_outputs=validation.integer("n_outputs", n_outputs, minimum=1),
         varying_rate=varying,
     )
 
 
 def positive(name, value):
     """`value` as a float above 0, None if it is None."""
-    return None if value is None else _validation.number(name, value, above=0)
+    return None if value is None else validation.number(name, value, above=0)
 
 
 def count(name, value):
     """`value` as an int of at least 1, None if it is None."""
-    return None if value is None else _validation.integer(name, value, minimum=1)
+    return None if value is None else validation.integer(name, value, minimum=1)
 
 
 def stepping(optimizer):
@@ -80,7 +80,7 @@ def stepping(optimizer):
 
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         must = "the name of an optimizer or a Keras optimizer"
-        raise TypeError(_validation.received("optimizer", optimizer, must))
+        raise TypeError(validation.received("optimizer", optimizer, must))
     for attribute in WRAPPED:
         inner = getattr(optimizer, attribute, None)
         if isinstance(inner, keras.optimizers.Optimizer):
@@ -103,4 +103,4 @@ def constant_rate(optimizer):
     single = np.float32(rate)
     if float(single) == rate:
         rate = float(str(single))
-    return _validation.number("learning_rate", rate, above=0)
+    return validation.number("learning_rate", rate, above=0)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 
 L1, LOSS, STEP = "l1", "l2", "decoupled"
 
@@ -179,15 +179,15 @@ def find(argument, value):
     """The name of the convention that `value`, a name or an alias, means."""
     must = "the name of a convention of λ"
     if not isinstance(value, str):
-        raise TypeError(_validation.received(argument, value, must))
+        raise TypeError(validation.received(argument, value, must))
     if value in AMBIGUOUS:
         must = "an unambiguous name of a convention"
-        raise ValueError(_validation.received(argument, value, must, AMBIGUOUS[value]))
+        raise ValueError(validation.received(argument, value, must, AMBIGUOUS[value]))
     if value not in NAMES:
         close = difflib.get_close_matches(value.lower(), NAMES, n=1, cutoff=ALIKE)
         closest = f"The closest is {close[0]!r}; there" if close else "There"
         remedy = f"{closest} are {', '.join(CONVENTIONS)}."
-        raise ValueError(_validation.received(argument, value, must, remedy))
+        raise ValueError(validation.received(argument, value, must, remedy))
     return NAMES[value]
 
 

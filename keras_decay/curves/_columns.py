@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_decay import _validation
 from keras_decay.curves import _files, _runs
 from keras_decay.curves._numbers import is_number, number
+from keras_decay.ground import validation
 
 
 class Series(NamedTuple):
@@ -77,7 +77,7 @@ def as_run(source, name="rows_or_history"):
             "a LearningCurve, a Keras History, a list of dicts with one dict per "
             "epoch, a dict of lists, a data frame, or the path of a file of these"
         )
-        raise TypeError(_validation.received(name, original, must))
+        raise TypeError(validation.received(name, original, must))
     records = [
         row if isinstance(row, _runs.Record) else _runs.Record(place, row)
         for place, row in enumerate(source, 1)
@@ -85,7 +85,7 @@ def as_run(source, name="rows_or_history"):
     for record in records:
         epoch = record.row.get("epoch", 0)
         if where != "the file" and not is_number(number(epoch)):
-            raise TypeError(_validation.received("epoch", epoch, "a number"))
+            raise TypeError(validation.received("epoch", epoch, "a number"))
     found = _runs.runs(records, told, where, gaps=is_frame)
     told.warn(stacklevel=4)
     return found[-1]
@@ -141,7 +141,7 @@ def _from_columns(columns, epochs, name):
         is_other = isinstance(values, (str, bytes, Mapping))
         if is_other or not isinstance(values, Iterable):
             must = "a dict of lists, with one value for every epoch"
-            raise TypeError(_validation.received(f"{name}[{key!r}]", values, must))
+            raise TypeError(validation.received(f"{name}[{key!r}]", values, must))
         lists[key] = list(values)
     count = max(map(len, lists.values()), default=0)
     if epochs is None or len(epochs) != count:

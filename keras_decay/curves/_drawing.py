@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from keras_decay import _validation
 from keras_decay.curves import (
     _columns,
     _diagnosis,
@@ -10,6 +9,7 @@ from keras_decay.curves import (
     _looks,
     _smoothing,
 )
+from keras_decay.ground import validation
 
 # Keras' training values are averages over the epoch, validation is measured at its
 # end: in time the former lie half an epoch earlier. These are measured at the end too.
@@ -35,8 +35,8 @@ def draw(rows, ax=None, metric="loss", smooth=0, log=False):
     Raises:
         ValueError: If there is nothing to draw, or no such metric.
     """
-    smooth = _validation.integer("smooth", smooth, minimum=0)
-    log = _validation.boolean("log", log)
+    smooth = validation.integer("smooth", smooth, minimum=0)
+    log = validation.boolean("log", log)
     column = column_of(rows, metric)
     train, earlier, words = training(rows, column)
     val = _columns.series(rows, f"val_{column}")
@@ -83,7 +83,7 @@ def column_of(rows, metric):
     if isinstance(column, str) and column.removeprefix("val_") in known:
         return column.removeprefix("val_")
     raise ValueError(
-        _validation.received("metric", metric, f"one of {', '.join(known) or 'none'}")
+        validation.received("metric", metric, f"one of {', '.join(known) or 'none'}")
     )
 
 
@@ -100,7 +100,7 @@ def check_positive(*lines):
     values = np.concatenate([line.values for line in lines])
     if not np.any(values > 0):
         raise ValueError(
-            _validation.received(
+            validation.received(
                 "log", True, "False where no value is positive", "Leave it out."
             )
         )

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_decay import _validation
 from keras_decay.curves import _columns, _drawing, _looks, _smoothing
+from keras_decay.ground import validation
 
 
 def plot_curves(curves, ax=None, *, metric="loss", smooth=0, log=False):
@@ -51,9 +51,9 @@ def plot_curves(curves, ax=None, *, metric="loss", smooth=0, log=False):
     """
     if not isinstance(curves, Mapping) or not curves:
         must = "a dict from names to curves, with at least one"
-        raise ValueError(_validation.received("curves", curves, must))
-    smooth = _validation.integer("smooth", smooth, minimum=0)
-    log = _validation.boolean("log", log)
+        raise ValueError(validation.received("curves", curves, must))
+    smooth = validation.integer("smooth", smooth, minimum=0)
+    log = validation.boolean("log", log)
     runs = {str(name): _runs(name, value) for name, value in curves.items()}
     alone = next(iter(runs.values()))
     if len(runs) == 1 and len(alone) == 1:

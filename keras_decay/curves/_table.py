@@ -3,8 +3,8 @@
 import csv
 import io
 
-from keras_decay._frames import data_frame
 from keras_decay.curves import _rows
+from keras_decay.ground.frames import data_frame
 
 # What is recorded in a dict of numbers becomes a column for each of its keys.
 NESTED = ("decay", "penalties", "norms", "zeros")

@@ -5,7 +5,7 @@ import platform
 from importlib import import_module, metadata
 from pathlib import Path
 
-from keras_decay import _backend, _validation
+from keras_decay.ground import backend, validation
 
 CHOICES = ("auto", "cpu", "gpu")
 
@@ -18,16 +18,16 @@ def resolve(device):
     """
     if device not in CHOICES:
         raise ValueError(
-            _validation.received("device", device, f"one of {', '.join(CHOICES)}")
+            validation.received("device", device, f"one of {', '.join(CHOICES)}")
         )
-    gpus = _backend.current().gpus() if device != "cpu" else []
+    gpus = backend.current().gpus() if device != "cpu" else []
     if device == "gpu" and not gpus:
         raise ValueError(
-            _validation.received(
+            validation.received(
                 "device",
                 device,
                 "'auto' or 'cpu' on this machine",
-                f"The backend {backend()} finds no GPU.",
+                f"The backend {backend_name()} finds no GPU.",
             )
         )
     if gpus:
@@ -44,7 +44,7 @@ def scope(device):
     return keras.device(f"{device}:0")
 
 
-def backend():
+def backend_name():
     """The name of the backend that Keras runs on."""
     import keras
 
@@ -72,7 +72,7 @@ def versions():
         "keras_decay": keras_decay.__version__,
         "keras": keras.__version__,
         # Not by metadata: TensorFlow is distributed under several names.
-        backend(): import_module(backend()).__version__,
+        backend_name(): import_module(backend_name()).__version__,
         "numpy": metadata.version("numpy"),
         "scikit-learn": metadata.version("scikit-learn"),
     }

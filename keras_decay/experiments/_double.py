@@ -2,7 +2,7 @@
 
 import contextlib
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 
 
 @contextlib.contextmanager
@@ -15,7 +15,7 @@ def precision():
     import keras
 
     before = keras.config.floatx(), keras.config.dtype_policy()
-    with _backend.current().wide():
+    with backend.current().wide():
         keras.config.set_floatx("float64")
         keras.config.set_dtype_policy("float64")
         try:

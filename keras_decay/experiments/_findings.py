@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_decay import _validation
 from keras_decay.experiments import LARGEST_SEED, _device
 from keras_decay.experiments._drawing import save_figures
 from keras_decay.experiments._output import RESULTS, finite
+from keras_decay.ground import validation
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Findings:
             name = names[0]
         elif name not in names:
             must = f"one of {', '.join(names)}"
-            raise ValueError(_validation.received("name", name, must))
+            raise ValueError(validation.received("name", name, must))
         return self.drawings[name]()
 
     def as_json(self):
@@ -150,16 +150,16 @@ class Recorder:
     """
 
     def __init__(self, name, seed, quick, progress):
-        seed = _validation.integer("seed", seed, minimum=0)
+        seed = validation.integer("seed", seed, minimum=0)
         if seed > LARGEST_SEED:
             raise ValueError(
-                _validation.received("seed", seed, f"at most {LARGEST_SEED}")
+                validation.received("seed", seed, f"at most {LARGEST_SEED}")
             )
         if not isinstance(quick, bool):
-            raise TypeError(_validation.received("quick", quick, "True or False"))
+            raise TypeError(validation.received("quick", quick, "True or False"))
         if progress is not None and not callable(progress):
             must = "a function of (what, done, total), or None"
-            raise TypeError(_validation.received("progress", progress, must))
+            raise TypeError(validation.received("progress", progress, must))
         self._name, self._arguments = name, {"seed": seed, "quick": quick}
         self._progress = progress
         self._start = time.perf_counter()
@@ -179,7 +179,7 @@ class Recorder:
             numbers=numbers,
             drawings=drawings,
             seconds=time.perf_counter() - self._start,
-            backend=_device.backend(),
+            backend=_device.backend_name(),
             device=_device.resolve("auto"),
             versions=_device.versions(),
         )

@@ -6,8 +6,8 @@ from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 
-from keras_decay._progress import progress_bar
 from keras_decay.experiments._findings import file_names
+from keras_decay.ground.progress import progress_bar
 
 
 class Terminal:

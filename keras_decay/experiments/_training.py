@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def feed(split, batch_size):
         (part.x.astype("float32"), part.y.astype("float32")[:, None])
         for part in (split.train, split.validation)
     )
-    return _backend.current().feed(train, validation, batch_size)
+    return backend.current().feed(train, validation, batch_size)
 
 
 def predict(model, x):

@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from keras_decay import _validation
 from keras_decay.experiments import LARGEST_SEED, _data, _device, _report, _tuning
 from keras_decay.experiments._arms import ARMS, DEFAULT_ARMS, EPOCHS
 from keras_decay.experiments._training import Fit, train
+from keras_decay.ground import validation
 
 BATCH_SIZE = 64
 
@@ -119,7 +119,7 @@ def run(
     """
     arms = check_arms(arms)
     seeds = check_seeds(seed, seeds)
-    epochs = _validation.integer("epochs", epochs, minimum=1)
+    epochs = validation.integer("epochs", epochs, minimum=1)
     found = check_device(device)
     tuned = tuned_arm(arms)
     if tuning is None and tuned == "tuned":
@@ -158,7 +158,7 @@ def run(
         seeds=seeds,
         epochs=epochs,
         batch_size=BATCH_SIZE,
-        backend=_device.backend(),
+        backend=_device.backend_name(),
         device={"asked": device, **found},
         versions=_device.versions(),
         seconds=time.perf_counter() - start + (tuning.seconds if tuning else 0),
@@ -200,7 +200,7 @@ def tune(*, seed=0, epochs=EPOCHS, device="auto", verbose=False):
     ```
     """
     (seed,) = check_seeds(seed, 1)
-    epochs = _validation.integer("epochs", epochs, minimum=1)
+    epochs = validation.integer("epochs", epochs, minimum=1)
     check_device(device)
     with _device.scope(device):
         return _tuning.tune(
@@ -221,14 +221,14 @@ def check_arms(names):
     """The `Arm`s of these names, or an error that names the one that is wrong."""
     must = f"names out of {', '.join(ARMS)}"
     if isinstance(names, str) or not isinstance(names, (list, tuple)):
-        raise TypeError(_validation.received("arms", names, f"a list of {must}"))
+        raise TypeError(validation.received("arms", names, f"a list of {must}"))
     if not names:
-        raise ValueError(_validation.received("arms", names, f"one or more {must}"))
+        raise ValueError(validation.received("arms", names, f"one or more {must}"))
     for name in names:
         if name not in ARMS:
-            raise ValueError(_validation.received("arms", name, must))
+            raise ValueError(validation.received("arms", name, must))
         if names.count(name) > 1:
-            raise ValueError(_validation.received("arms", name, "given once each"))
+            raise ValueError(validation.received("arms", name, "given once each"))
     return tuple(ARMS[name] for name in names)
 
 
@@ -239,10 +239,10 @@ def check_device(device):
 
 def check_seeds(first, count):
     """The seeds from `first` on, `count` of them."""
-    count = _validation.integer("seeds", count, minimum=1)
-    first = _validation.integer("seed", first, minimum=0)
+    count = validation.integer("seeds", count, minimum=1)
+    first = validation.integer("seed", first, minimum=0)
     if first + count - 1 > LARGEST_SEED:
         raise ValueError(
-            _validation.received("seed", first, f"at most {LARGEST_SEED - count + 1}")
+            validation.received("seed", first, f"at most {LARGEST_SEED - count + 1}")
         )
     return tuple(range(first, first + count))

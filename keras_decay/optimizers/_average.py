@@ -2,19 +2,19 @@
 
 from keras import ops
 
-from keras_decay import _backend, _validation
+from keras_decay.ground import backend, validation
 from keras_decay.optimizers._residual import parted, whole
 
 
 def ema_settings(use_ema, ema_momentum, ema_overwrite_frequency):
     """The arguments of the moving average, checked, by their names."""
     if ema_overwrite_frequency is not None:
-        ema_overwrite_frequency = _validation.integer(
+        ema_overwrite_frequency = validation.integer(
             "ema_overwrite_frequency", ema_overwrite_frequency, minimum=1
         )
     return {
-        "use_ema": _validation.boolean("use_ema", use_ema),
-        "ema_momentum": _validation.number(
+        "use_ema": validation.boolean("use_ema", use_ema),
+        "ema_momentum": validation.number(
             "ema_momentum", ema_momentum, minimum=0, maximum=1
         ),
         "ema_overwrite_frequency": ema_overwrite_frequency,
@@ -74,5 +74,5 @@ def update_averages(
             weight = ops.convert_to_tensor(variable)
         average.assign(new)
         if due is not None:
-            _backend.current().assign(variable, ops.where(due, new, weight))
+            backend.current().assign(variable, ops.where(due, new, weight))
     count.assign_add(ops.cast(True if is_real is None else is_real, count.dtype))

@@ -1,6 +1,6 @@
 """Update steps compiled once for each set of variables that gradients come for."""
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 
 
 class CompiledSteps:
@@ -31,16 +31,16 @@ class CompiledSteps:
                 every[position] = tensor
             step(every, variables)
 
-        backend = _backend.current()
+        native = backend.current()
         tensors = [grads[i] for i in present]
-        if backend.is_tracing():
+        if native.is_tracing():
             # Part of another program, which is traced anew when the model is compiled.
-            backend.compiled(step_on_present)(tensors)
+            native.compiled(step_on_present)(tensors)
             return
         numbers = tuple(index_of(variable) for variable in variables)
         key = (numbers, tuple(present), settings)
         if key not in self._compiled:
-            self._compiled[key] = backend.compiled(step_on_present)
+            self._compiled[key] = native.compiled(step_on_present)
         self._compiled[key](tensors)
 
 

@@ -13,7 +13,7 @@ With η_t the learning rate of the step and η_0 the base rate:
 import keras
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 
 COUPLINGS = {
     "learning_rate": lambda rate, base: rate,
@@ -28,7 +28,7 @@ def coupling(name, value):
     """`value` checked to be the name of a coupling."""
     if not isinstance(value, str) or value not in COUPLINGS:
         options = ", ".join(map(repr, COUPLINGS))
-        raise ValueError(_validation.received(name, value, f"one of {options}"))
+        raise ValueError(validation.received(name, value, f"one of {options}"))
     return value
 
 
@@ -40,7 +40,7 @@ def base_rate(optimizer, given, couplings):
             first value of a warm-up would make c_t a thousand times too large.
     """
     if given is not None:
-        return _validation.number("base_learning_rate", given, above=0)
+        return validation.number("base_learning_rate", given, above=0)
     needing = sorted(NEED_BASE.intersection(couplings))
     if not needing:
         return None
@@ -52,4 +52,4 @@ def base_rate(optimizer, given, couplings):
             "from its peak. Received: base_learning_rate=None"
         )
     rate = float(ops.convert_to_numpy(rate))
-    return _validation.number("learning_rate", rate, above=0)
+    return validation.number("learning_rate", rate, above=0)

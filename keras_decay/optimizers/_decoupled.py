@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _backend, _validation
+from keras_decay.ground import backend, validation
 from keras_decay.optimizers import _saving, _state
 from keras_decay.optimizers._average import ema_settings, update_averages
 from keras_decay.optimizers._compile import CompiledSteps, plain_settings
@@ -135,9 +135,9 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
         self._unused = len(self._variables)
         self.optimizer = optimizer
         self.coupling = check_coupling("coupling", coupling)
-        self.cautious = _validation.boolean("cautious", cautious)
+        self.cautious = validation.boolean("cautious", cautious)
         if jit_compile != "auto":
-            jit_compile = _validation.boolean("jit_compile", jit_compile)
+            jit_compile = validation.boolean("jit_compile", jit_compile)
         self.jit_compile = jit_compile
         self._compiled_steps = CompiledSteps()
         self._plan = make_plan(
@@ -199,7 +199,7 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
             self._add_variables(variables)
             return
         # In a program that is being traced new variables could not be set.
-        with _backend.current().eager():
+        with backend.current().eager():
             self._add_variables(variables)
             stored, self._to_load = self._to_load, None
             if isinstance(stored, dict):
@@ -213,7 +213,7 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
             super().build(variables)
         finally:
             self._is_building = False
-        with _backend.current().eager():
+        with backend.current().eager():
             for index in range(len(variables)):
                 self._remember(index)
         if self.use_ema:
@@ -335,10 +335,10 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
         fixed = self._strengths_are_fixed and isinstance(
             self.optimizer.learning_rate, keras.Variable
         )
-        return _backend.current().can_compile(grads, fixed, self.jit_compile)
+        return backend.current().can_compile(grads, fixed, self.jit_compile)
 
     def _step(self, grads, variables):
-        with _backend.current().no_grad():
+        with backend.current().no_grad():
             is_real = inner_step_and_decay(
                 self.optimizer,
                 grads,
@@ -349,7 +349,7 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
             )
             if self.use_ema:
                 present = {id(variable) for variable in variables}
-                has_value = _backend.current().has_value
+                has_value = backend.current().has_value
                 averages = [
                     # Those of frozen weights stand still on JAX, which empties them.
                     average if id(v) in present or has_value(v) else None
@@ -377,7 +377,7 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
         averages = self._model_variables_moving_average
         for variable in var_list:  # not all of them where layers have been frozen
             average = averages[self._get_variable_index(variable)]
-            if average is not None and _backend.current().has_value(average):
+            if average is not None and backend.current().has_value(average):
                 # A copy: JAX reuses the memory of weights and averages at the next
                 # step, and one array in both places would be reused twice.
                 variable.assign(ops.copy(average))

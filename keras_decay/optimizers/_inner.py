@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 
 # They rebuild the weight at every step from state of their own, so that a decay of the
 # weight alone is lost (Ftrl) or halved (ScheduleFreeAdamW).
@@ -19,7 +19,7 @@ def check_inner(optimizer, wrapper):
     must = "a Keras optimizer"
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         remedy = "Construct one, such as keras.optimizers.Adam(1e-3)."
-        raise TypeError(_validation.received("optimizer", optimizer, must, remedy))
+        raise TypeError(validation.received("optimizer", optimizer, must, remedy))
 
     def refuse(reason):
         raise ValueError(

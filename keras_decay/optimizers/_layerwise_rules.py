@@ -4,7 +4,8 @@ import re
 
 import keras
 
-from keras_decay import _validation, selection
+from keras_decay import selection
+from keras_decay.ground import validation
 from keras_decay.optimizers._model_rules import (
     check_model,
     check_preset,
@@ -70,8 +71,8 @@ def layerwise_rules(model, weight_decay, factor, *, groups=None, preset="kernels
     """
     check_preset(preset)
     check_model(model)
-    weight_decay = _validation.number("weight_decay", weight_decay, minimum=0)
-    factor = _validation.number("factor", factor, above=0, maximum=1)
+    weight_decay = validation.number("weight_decay", weight_decay, minimum=0)
+    factor = validation.number("factor", factor, above=0, maximum=1)
     if groups is None:
         depth_of = _depths_by_layer(model)
     else:
@@ -103,7 +104,7 @@ def _depths_by_layer(model):
     if not ordered:
         must = "given for a subclassed model, since Keras knows no order of its layers"
         remedy = "Give regular expressions for its parts, from input to output."
-        raise ValueError(_validation.received("groups", None, must, remedy))
+        raise ValueError(validation.received("groups", None, must, remedy))
     depth, found = 0, dict[int, int]()
     for layer in reversed(model.layers):
         counts = any(
@@ -118,7 +119,7 @@ def _depths_by_layer(model):
 def _depths_by_group(model, groups):
     if isinstance(groups, (str, bytes)) or not isinstance(groups, (list, tuple)):
         must = "a list of regular expressions, from input to output"
-        raise TypeError(_validation.received("groups", groups, must))
+        raise TypeError(validation.received("groups", groups, must))
     groups = [selection.pattern(f"groups[{i}]", g) for i, g in enumerate(groups)]
 
     def group_of(path):
@@ -132,7 +133,7 @@ def _depths_by_group(model, groups):
             must = "the first that matches some variable of the model"
             remedy = f"The variables are:{_listing(paths)}"
             raise ValueError(
-                _validation.received(f"groups[{index}]", group, must, remedy)
+                validation.received(f"groups[{index}]", group, must, remedy)
             )
 
     def depth_of(variable):

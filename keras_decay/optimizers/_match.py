@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 
 LONGEST_LIST = 10
 
@@ -150,5 +150,5 @@ def matched_of_0_1(config):
         return None
     must = "a list of dicts with path, shape and rule"
     if not isinstance(matched, (list, tuple)):
-        raise TypeError(_validation.received("matched", matched, must))
+        raise TypeError(validation.received("matched", matched, must))
     return [dict(entry) for entry in matched]

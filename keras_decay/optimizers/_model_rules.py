@@ -4,7 +4,8 @@ import re
 
 import keras
 
-from keras_decay import _validation, selection
+from keras_decay import selection
+from keras_decay.ground import validation
 from keras_decay.optimizers._variable_kinds import (
     BIAS,
     EMBEDDING,
@@ -26,23 +27,23 @@ def check_preset(preset):
     if not isinstance(preset, str) or preset not in PRESETS:
         kind = ValueError if isinstance(preset, str) else TypeError
         names = ", ".join(repr(name) for name in PRESETS)
-        raise kind(_validation.received("preset", preset, f"one of {names}"))
+        raise kind(validation.received("preset", preset, f"one of {names}"))
 
 
 def check_model(model):
     """Refuse what is no built model with something to train."""
     if not isinstance(model, keras.Model):
-        raise TypeError(_validation.received("model", model, "a built keras.Model"))
+        raise TypeError(validation.received("model", model, "a built keras.Model"))
     if not model.built:
         remedy = (
             "Give it a keras.Input, call it on data, or call `model.build(input_shape)`"
             ", so that its variables exist."
         )
-        raise ValueError(_validation.received("model", model, "built", remedy))
+        raise ValueError(validation.received("model", model, "built", remedy))
     if not model.trainable_variables:
         remedy = "All its layers are frozen or without weights."
         must = "a model with trainable variables"
-        raise ValueError(_validation.received("model", model, must, remedy))
+        raise ValueError(validation.received("model", model, must, remedy))
 
 
 def decayed(preset, model):

@@ -12,7 +12,7 @@ What the wrapped optimizer's own step loses by rounding it loses as ever.
 import keras
 from keras import ops
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 from keras_decay.regularizers._base import HALF
 
 RESIDUAL = "residual"
@@ -34,11 +34,11 @@ def whole(weight, residual):
         residual: A float32 tensor of its shape.
     """
     wide = ops.cast(weight, "float32")
-    fits = ops.equal(_backend.current().rounded(wide + residual, weight.dtype), weight)
+    fits = ops.equal(backend.current().rounded(wide + residual, weight.dtype), weight)
     return ops.where(fits, wide + residual, wide)
 
 
 def parted(value, dtype):
     """A float32 tensor as a half-precision one and the residual."""
-    weight = _backend.current().rounded(value, dtype)
+    weight = backend.current().rounded(value, dtype)
     return weight, value - ops.cast(weight, "float32")

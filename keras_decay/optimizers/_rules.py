@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import keras
 
-from keras_decay import _validation, selection
+from keras_decay import selection
+from keras_decay.ground import validation
 from keras_decay.optimizers._couplings import coupling as check_coupling
 from keras_decay.optimizers._strength import KINDS, Strength
 from keras_decay.optimizers.forms._base import PLAIN, DecayForm
@@ -43,12 +44,12 @@ def parse_rules(rules, coupling, add_variable):
     if rules is None:
         return []
     if isinstance(rules, (str, bytes)) or not isinstance(rules, (list, tuple)):
-        raise TypeError(_validation.received("rules", rules, form))
+        raise TypeError(validation.received("rules", rules, form))
     parsed = []
     for index, rule in enumerate(rules):
         name = f"rules[{index}]"
         if not isinstance(rule, (list, tuple)) or len(rule) not in (2, 3):
-            raise TypeError(_validation.received(name, rule, "in `rules`, " + form))
+            raise TypeError(validation.received(name, rule, "in `rules`, " + form))
         expression = selection.pattern(f"{name}[0]", rule[0])
         own = rule[2] if len(rule) == 3 else None
         if own is not None:
@@ -75,7 +76,7 @@ def prox_penalty(name, value):
         if isinstance(value, keras.regularizers.Regularizer):
             remedy = "Use keras_decay's penalty of the same name: it has a prox."
         must = "a keras_decay Penalty"
-        raise TypeError(_validation.received(name, value, must, remedy))
+        raise TypeError(validation.received(name, value, must, remedy))
     value.resolved(functools.partial(_refuse_axis, name, value))
     return value
 
@@ -83,14 +84,14 @@ def prox_penalty(name, value):
 def _refuse_axis(name, penalty, axis):
     must = "a penalty whose axis is a number"
     remedy = f"An optimizer knows no layers, which the axis {axis!r} is a matter of."
-    raise ValueError(_validation.received(name, penalty, must, remedy))
+    raise ValueError(validation.received(name, penalty, must, remedy))
 
 
 def _rule_strength(index, value, add_variable):
     name = f"rules[{index}][1]"
     if isinstance(value, (str, bytes, bool, list, tuple, dict)):
         must = f"{KINDS}, a form of decay, a Penalty, or None to spare the variables"
-        raise TypeError(_validation.received(name, value, must))
+        raise TypeError(validation.received(name, value, must))
     return strength_and_form(name, value, add_variable)
 
 

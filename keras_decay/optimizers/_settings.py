@@ -4,7 +4,7 @@ What is read or set on the wrapper is read or set on the optimizer inside it, as
 learning rate is. What can no longer act is refused.
 """
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.optimizers._average import ema_settings
 
 CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
@@ -44,7 +44,7 @@ def clipping(wrapper, name, value):
     """A bound of gradients, checked: at most one kind of bound acts."""
     if value is None:
         return None
-    value = _validation.number(name, value, minimum=0)
+    value = validation.number(name, value, minimum=0)
     inner = _inner_of(wrapper)
     others = [n for n in CLIPPING if n != name and getattr(inner, n) is not None]
     if others:
@@ -60,7 +60,7 @@ def clipping(wrapper, name, value):
 def accumulation(wrapper, name, value):
     """A number of steps, checked; the accumulators are made when building."""
     if value is not None:
-        value = _validation.integer(name, value, minimum=2)
+        value = validation.integer(name, value, minimum=2)
     if wrapper.built and value != getattr(_inner_of(wrapper), name):
         raise ValueError(
             f"`{name}` must be set before the optimizer is built, since it makes its "

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 from keras_decay.optimizers._couplings import COUPLINGS
 from keras_decay.optimizers._residual import RESIDUAL
 from keras_decay.optimizers._rules import Decay
@@ -57,7 +57,7 @@ def inner_step_and_decay(optimizer, grads, variables, targets, base, cautious):
     if accumulates:
         is_real = ops.not_equal(optimizer.iterations, moment.step)
     for target, memory, amount in early:
-        _backend.current().subtract(target.variable, amount)
+        backend.current().subtract(target.variable, amount)
         _remember(target, memory, None)
     decays = {target.decay for target, _, _ in late}
     normalisers = {d: d.form.normaliser(optimizer, grads, variables) for d in decays}
@@ -82,12 +82,12 @@ class _Before:
 
     def __init__(self, optimizer, base, accumulates):
         # Kept only where it is to be seen afterwards whether the count has moved.
-        backend = _backend.current()
-        take = backend.snapshot if accumulates else backend.read
+        native = backend.current()
+        take = native.snapshot if accumulates else native.read
         self.step = take(optimizer.iterations)
         rate = optimizer.learning_rate
         if isinstance(rate, keras.Variable):
-            self._rate = backend.read(rate)
+            self._rate = native.read(rate)
         else:
             self._rate = ops.convert_to_tensor(rate)
             if keras.config.floatx() == "float64":
@@ -118,7 +118,7 @@ class _Before:
                     decay.strength.at(self.step),
                 )
             )
-            self._fractions[key] = _backend.current().as_decayed(c * strength)
+            self._fractions[key] = backend.current().as_decayed(c * strength)
         return self._fractions[key]
 
 
@@ -147,7 +147,7 @@ def _prepare(target, moment, copy):
         return view, None
     fraction = moment.fraction(decay, view.before.dtype)
     remembered = {
-        name: _backend.current().read(slot)
+        name: backend.current().read(slot)
         for name, slot in memory.items()
         if name != RESIDUAL
     }

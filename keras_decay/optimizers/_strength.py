@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _backend, _validation
+from keras_decay.ground import backend, validation
 
 # Callable, but of weights or inputs and not of the step.
 _NOT_STRENGTHS = (
@@ -20,16 +20,16 @@ KINDS = "a non-negative number, a scalar keras.Variable, a schedule or a callabl
 
 def check_strength(name, value):
     """`value` checked: a plain float, or a variable, schedule or callable as it is."""
-    if _validation.is_number(value):
-        return _validation.number(name, value, minimum=0)
+    if validation.is_number(value):
+        return validation.number(name, value, minimum=0)
     if isinstance(value, keras.Variable):
-        return _validation.strength(name, value)
+        return validation.strength(name, value)
     if callable(value) and not isinstance(value, _NOT_STRENGTHS):
         return value
     remedy = ""
     if isinstance(value, keras.regularizers.Regularizer):
         remedy = "A penalty of keras_decay goes into `penalty` or a rule."
-    raise TypeError(_validation.received(name, value, KINDS, remedy))
+    raise TypeError(validation.received(name, value, KINDS, remedy))
 
 
 def strength_config(value):
@@ -69,7 +69,7 @@ class Strength:
     def at(self, step):
         """λ at `step`, a scalar tensor."""
         if self.is_variable:
-            return _backend.current().read(self.source)
+            return backend.current().read(self.source)
         return ops.convert_to_tensor(self.source(step))
 
     def set(self, value):
@@ -80,7 +80,7 @@ class Strength:
                 "set. Construct the optimizer with a number or a keras.Variable to "
                 f"change it while training. Received: {self.name}={value!r}"
             )
-        value = _validation.number(self.name, value, minimum=0)
+        value = validation.number(self.name, value, minimum=0)
         self.source.assign(value)
         self.plain = value
 

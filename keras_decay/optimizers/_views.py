@@ -5,7 +5,7 @@ read the weight before the inner step; read it after; write what decay makes of 
 
 from keras import ops
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 from keras_decay.optimizers._residual import RESIDUAL, parted, whole
 from keras_decay.regularizers._base import computable
 
@@ -22,12 +22,12 @@ class WholeWeight:
 
     def __init__(self, variable, copy=True):
         self.variable = variable
-        backend = _backend.current()
-        self.before = backend.snapshot(variable) if copy else backend.read(variable)
+        native = backend.current()
+        self.before = native.snapshot(variable) if copy else native.read(variable)
 
     def after(self):
         """The weight that the inner step has made."""
-        return _backend.current().read(self.variable)
+        return backend.current().read(self.variable)
 
     def write(self, value, is_real):
         """Set the weight to `value`, unless `is_real` is a false tensor."""
@@ -46,9 +46,9 @@ class HalfWeight:
 
     def __init__(self, variable, residual):
         self.variable, self.residual = variable, residual
-        backend = _backend.current()
-        weight = backend.read(variable)
-        self.before = whole(weight, backend.read(residual))
+        native = backend.current()
+        weight = native.read(variable)
+        self.before = whole(weight, native.read(residual))
         self._carried = self.before - ops.cast(weight, "float32")
 
     def after(self):
@@ -58,7 +58,7 @@ class HalfWeight:
         higher precision, and compiled steps would differ from others.
         """
         written = computable(self.variable)
-        written = _backend.current().rounded(written, self.variable.dtype)
+        written = backend.current().rounded(written, self.variable.dtype)
         return ops.cast(written, "float32") + self._carried
 
     def write(self, value, is_real):
@@ -79,16 +79,16 @@ class Rows:
 
     def __init__(self, variable, rows):
         self.variable, self.rows = variable, rows
-        self.before = _backend.current().gather_rows(variable, rows)
+        self.before = backend.current().gather_rows(variable, rows)
 
     def after(self):
         """The rows that the inner step has made."""
-        return _backend.current().gather_rows(self.variable, self.rows)
+        return backend.current().gather_rows(self.variable, self.rows)
 
     def write(self, value, is_real):
         """Set the rows to `value`."""
         assert is_real is None, "rows are not known where gradients accumulate"
-        _backend.current().scatter_rows(self.variable, self.rows, value)
+        backend.current().scatter_rows(self.variable, self.rows, value)
 
 
 def view_of(variable, memory, rows, copy=True):
@@ -115,7 +115,7 @@ def assign_if(is_real, variable, value):
     value = ops.cast(value, variable.dtype)
     if is_real is not None:
         value = ops.where(is_real, value, ops.convert_to_tensor(variable))
-    _backend.current().assign(variable, value)
+    backend.current().assign(variable, value)
 
 
 def _constrained(variable, value):

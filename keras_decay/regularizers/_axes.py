@@ -9,7 +9,7 @@ import math
 import numpy as np
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 
 # What `regularize` resolves into numbers, by the kind of the layer.
 AXIS_NAMES = ("input", "output", "head")
@@ -22,19 +22,19 @@ def axis(name, value):
     """`value` checked: an int, a tuple of ints, or a name for `regularize`."""
     if isinstance(value, str):
         if value not in AXIS_NAMES:
-            raise ValueError(_validation.received(name, value, MUST))
+            raise ValueError(validation.received(name, value, MUST))
         return value
     several = isinstance(value, (list, tuple))
     for index in value if several else [value]:
         if isinstance(index, (bool, np.bool_)) or not isinstance(
             index, (int, np.integer)
         ):
-            raise TypeError(_validation.received(name, value, MUST))
+            raise TypeError(validation.received(name, value, MUST))
     if not several:
         return int(value)
     plain = tuple(int(index) for index in value)
     if len(set(plain)) < len(plain):
-        raise ValueError(_validation.received(name, value, MUST))
+        raise ValueError(validation.received(name, value, MUST))
     return plain
 
 

@@ -6,7 +6,7 @@ import copy
 import keras
 from keras import ops
 
-from keras_decay import _backend, _validation
+from keras_decay.ground import backend, validation
 
 
 class Penalty(keras.regularizers.Regularizer, abc.ABC):
@@ -126,7 +126,7 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
 
     def __radd__(self, other):
         # The built-in sum() starts with the number 0.
-        if _validation.is_number(other) and other == 0:
+        if validation.is_number(other) and other == 0:
             return self
         return NotImplemented
 
@@ -175,7 +175,7 @@ def strength_for(strength, w):
             return ops.cast(strength, w.dtype)
         return strength
     value = strength.value
-    if _backend.current().is_baked(value):
+    if backend.current().is_baked(value):
         raise RuntimeError(
             f"The strength {strength.path!r} is a keras.Variable that is no part of "
             "the model's state, so JAX would compile its present value into the "
@@ -197,4 +197,4 @@ def step_for(step, w):
     """A proximal step as something that multiplies the tensor `w`."""
     if ops.is_tensor(step) or isinstance(step, keras.Variable):
         return ops.cast(step, w.dtype)
-    return _validation.number("step", step, minimum=0)
+    return validation.number("step", step, minimum=0)

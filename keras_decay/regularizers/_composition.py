@@ -7,7 +7,7 @@ proximal step wherever one is known.
 import keras
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.regularizers._base import (
     Penalty,
     computable,
@@ -38,7 +38,7 @@ class Scaled(Penalty):
 
     def __init__(self, penalty, factor):
         self.penalty = _penalty("penalty", penalty)
-        self.factor = _validation.strength("factor", factor)
+        self.factor = validation.strength("factor", factor)
 
     def __call__(self, w):
         value = self.penalty(w)
@@ -118,11 +118,11 @@ class Sum(Penalty):
     def __init__(self, penalties):
         if not isinstance(penalties, (list, tuple)):
             raise TypeError(
-                _validation.received("penalties", penalties, "a list of penalties")
+                validation.received("penalties", penalties, "a list of penalties")
             )
         if not penalties:
             raise ValueError(
-                _validation.received("penalties", penalties, "a list of at least one")
+                validation.received("penalties", penalties, "a list of at least one")
             )
         self.penalties: tuple[Penalty, ...] = tuple(
             term
@@ -179,7 +179,7 @@ class Sum(Penalty):
 def _penalty(name, value):
     if not isinstance(value, Penalty):
         raise TypeError(
-            _validation.received(
+            validation.received(
                 name,
                 value,
                 "a keras_decay Penalty",

@@ -7,7 +7,7 @@ not convex. There they jump, as hard thresholding does.
 import keras
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.regularizers._base import plain
 from keras_decay.regularizers._entries import (
     SumOverEntries,
@@ -121,8 +121,8 @@ class MCP(SumOverEntries):
     convex = False
 
     def __init__(self, strength, gamma=3.0):
-        self.strength = _validation.strength("strength", strength)
-        self.gamma = _validation.number("gamma", gamma, above=1)
+        self.strength = validation.strength("strength", strength)
+        self.gamma = validation.number("gamma", gamma, above=1)
 
     def magnitude_prox(self, a, step):
         return mcp_prox(a, step, scalar(self.strength, a), self.gamma)
@@ -176,8 +176,8 @@ class SCAD(SumOverEntries):
     convex = False
 
     def __init__(self, strength, a=3.7):
-        self.strength = _validation.strength("strength", strength)
-        self.a = _validation.number("a", a, above=2)
+        self.strength = validation.strength("strength", strength)
+        self.a = validation.number("a", a, above=2)
 
     def magnitude_prox(self, a, step):
         return scad_prox(a, step, scalar(self.strength, a), self.a)
@@ -226,8 +226,8 @@ class LogSum(SumOverEntries):
     convex = False
 
     def __init__(self, strength, epsilon):
-        self.strength = _validation.strength("strength", strength)
-        self.epsilon = _validation.number("epsilon", epsilon, above=0)
+        self.strength = validation.strength("strength", strength)
+        self.epsilon = validation.number("epsilon", epsilon, above=0)
 
     def magnitude_prox(self, a, step):
         threshold = step * scalar(self.strength, a)

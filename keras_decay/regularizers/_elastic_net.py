@@ -6,7 +6,7 @@ factor ½ and no division by the number of samples ("l2", Keras' own convention)
 
 import keras
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.regularizers._base import plain
 from keras_decay.regularizers._parts import OfParts, Parts
 
@@ -41,7 +41,7 @@ class L1(OfParts):
     """
 
     def __init__(self, l1=0.01):
-        self.l1 = _validation.strength("l1", l1)
+        self.l1 = validation.strength("l1", l1)
 
     def parts(self):
         return Parts(l1=self.l1)
@@ -80,7 +80,7 @@ class L2(OfParts):
     """
 
     def __init__(self, l2=0.01):
-        self.l2 = _validation.strength("l2", l2)
+        self.l2 = validation.strength("l2", l2)
 
     def parts(self):
         return Parts(l2=self.l2)
@@ -119,8 +119,8 @@ class ElasticNet(OfParts):
     """
 
     def __init__(self, l1=0.01, l2=0.01):
-        self.l1 = _validation.strength("l1", l1)
-        self.l2 = _validation.strength("l2", l2)
+        self.l1 = validation.strength("l1", l1)
+        self.l2 = validation.strength("l2", l2)
 
     def parts(self):
         return Parts(self.l1, self.l2)

@@ -22,7 +22,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 
 
 def fused(y, level):
@@ -49,7 +49,7 @@ def _taut_string(y, level):
     lanes, length = y.shape
     points = length + 1
     sums = _sums(y)
-    running_sums = _backend.current().running_sums
+    running_sums = backend.current().running_sums
     rounding = 8 * float(np.finfo(keras.backend.standardize_dtype(y.dtype)).eps)
     index = ops.reshape(ops.arange(lanes * points, dtype="int32"), (lanes, points))
     place = index - index[:, :1]
@@ -108,7 +108,7 @@ def _taut_string(y, level):
 
 def _sums(y):
     """Running sums, from none to all, of about twice the precision as pairs."""
-    running_sums = _backend.current().running_sums
+    running_sums = backend.current().running_sums
     high = running_sums(y)
     before = ops.concatenate([ops.zeros_like(high[:, :1]), high[:, :-1]], axis=1)
     low = running_sums(y - (high - before))
@@ -123,4 +123,4 @@ def _at(values, index):
 def _largest_by(number, values, count):
     """The largest of the values with each number."""
     number, values = ops.reshape(number, (-1,)), ops.reshape(values, (-1,))
-    return _backend.current().largest_by(number, values, count)
+    return backend.current().largest_by(number, values, count)

@@ -5,7 +5,7 @@ Convention of every strength here: the term as written stands in the loss.
 
 import keras
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.regularizers import _axes
 from keras_decay.regularizers._base import plain
 from keras_decay.regularizers._parts import OfParts, Parts
@@ -50,7 +50,7 @@ class GroupLasso(OfParts):
     """
 
     def __init__(self, strength, axis=-1):
-        self.strength = _validation.strength("strength", strength)
+        self.strength = validation.strength("strength", strength)
         self.axis = _axes.axis("axis", axis)
 
     def parts(self):
@@ -93,8 +93,8 @@ class SparseGroupLasso(OfParts):
     """
 
     def __init__(self, l1, group, axis=-1):
-        self.l1 = _validation.strength("l1", l1)
-        self.group = _validation.strength("group", group)
+        self.l1 = validation.strength("l1", l1)
+        self.group = validation.strength("group", group)
         self.axis = _axes.axis("axis", axis)
 
     def parts(self):

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _backend, _validation
+from keras_decay.ground import backend, validation
 from keras_decay.regularizers._base import Penalty, plain
 from keras_decay.regularizers._weighted import weighted_prox, weighted_value
 
@@ -56,7 +56,7 @@ class HoyerSquare(Penalty):
     convex = False
 
     def __init__(self, strength):
-        self.strength = _validation.strength("strength", strength)
+        self.strength = validation.strength("strength", strength)
 
     def __call__(self, w):
         return weighted_value(hoyer_square, w, self.strength)
@@ -90,7 +90,7 @@ def hoyer_shrink(w, cost):
     c = ops.where(c < 1, c, ops.ones_like(c))
     falling = ops.flip(ops.sort(ops.reshape(size, (-1,))))
     count = ops.arange(1, falling.shape[0] + 1, dtype=w.dtype)
-    running_sums = _backend.current().running_sums
+    running_sums = backend.current().running_sums
     total, squares = running_sums(falling), running_sums(ops.square(falling))
     spread = ops.relu(squares - total * total / count)
     lowest, ratio = _lowest_eigenvalue(c, count, total, squares, spread)

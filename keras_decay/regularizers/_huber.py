@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.regularizers._base import plain
 from keras_decay.regularizers._entries import (
     SumOverEntries,
@@ -59,8 +59,8 @@ class HuberL1(SumOverEntries):
     """
 
     def __init__(self, strength, delta):
-        self.strength = _validation.strength("strength", strength)
-        self.delta = _validation.number("delta", delta, above=0)
+        self.strength = validation.strength("strength", strength)
+        self.delta = validation.number("delta", delta, above=0)
 
     def magnitude_prox(self, a, step):
         threshold = step * scalar(self.strength, a)

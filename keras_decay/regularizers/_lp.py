@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.regularizers._base import computable, plain, strength_for
 from keras_decay.regularizers._entries import (
     SumOverEntries,
@@ -187,8 +187,8 @@ class Lp(SumOverEntries):
     """
 
     def __init__(self, strength, p):
-        self.strength = _validation.strength("strength", strength)
-        self.p = _validation.number("p", p, above=0)
+        self.strength = validation.strength("strength", strength)
+        self.p = validation.number("p", p, above=0)
 
     def __call__(self, w):
         w = computable(w)

@@ -19,7 +19,7 @@ Reference: Nocedal and Wright, Numerical Optimization, 2006, chapters 6 and 7.
 import keras
 from keras import ops
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 from keras_decay.regularizers._entries import larger, smaller
 
 MAX_ITERATIONS = 200
@@ -39,7 +39,7 @@ def numeric_prox(value, w, step):
     w = ops.stop_gradient(w)
 
     def slope(v):
-        found = step * _backend.current().gradient(value, v)
+        found = step * backend.current().gradient(value, v)
         # A root at zero, as in a norm that is written out, has no gradient there.
         return ops.where(ops.isfinite(found), found, ops.zeros_like(found))
 

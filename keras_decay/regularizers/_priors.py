@@ -6,7 +6,7 @@ is −log p(w | data), but for constants, which are dropped.
 
 import keras
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.regularizers._base import Penalty, plain, strength_for
 from keras_decay.regularizers._entries import SumOverEntries, divisor
 from keras_decay.regularizers._heavy_tails import (
@@ -22,8 +22,8 @@ class Prior(Penalty):
     """A penalty −log p(w)/n; these are the settings, and a class adds the density."""
 
     def __init__(self, scale, n_samples):
-        self.scale = _validation.scale("scale", scale)
-        self.n_samples = _validation.integer("n_samples", n_samples, minimum=1)
+        self.scale = validation.scale("scale", scale)
+        self.n_samples = validation.integer("n_samples", n_samples, minimum=1)
 
     def get_config(self):
         return {"scale": plain(self.scale), "n_samples": self.n_samples}
@@ -136,7 +136,7 @@ class StudentTPrior(Prior, SumOverEntries):
     convex = False
 
     def __init__(self, df, scale, n_samples):
-        self.df = _validation.number("df", df, above=0)
+        self.df = validation.number("df", df, above=0)
         super().__init__(scale, n_samples)
         self._strength = (self.df + 1) / (2 * self.n_samples)
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.regularizers._base import Penalty, computable, plain, strength_for
 from keras_decay.regularizers._parts import l2_value, ridge_shrink
 from keras_decay.regularizers._weighted import weighted_prox
@@ -50,11 +50,11 @@ class L2SP(Penalty):
     """
 
     def __init__(self, strength, reference):
-        self.strength = _validation.strength("strength", strength)
-        if _validation.is_number(reference):
-            self.reference = _validation.number("reference", reference)
+        self.strength = validation.strength("strength", strength)
+        if validation.is_number(reference):
+            self.reference = validation.number("reference", reference)
         else:
-            array = _validation.array("reference", reference)
+            array = validation.array("reference", reference)
             self.reference = array if array.ndim else float(array)
 
     def __call__(self, w):

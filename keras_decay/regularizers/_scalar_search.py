@@ -14,7 +14,7 @@ are at most a/32 wide, and about half of x where x is small against a.
 import numpy as np
 from keras import ops
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 from keras_decay.regularizers._entries import is_double
 
 # Fractions of a. Minima close to zero, as smooth penalties of small scale have them,
@@ -39,7 +39,7 @@ def lowest(entries, a, step):
     at_zero = ops.stop_gradient(entries(zero))
 
     def rises(x):
-        slope = _backend.current().gradient(lambda v: ops.sum(entries(v)), x)
+        slope = backend.current().gradient(lambda v: ops.sum(entries(v)), x)
         # A root at zero, as of |x|^p, has no gradient there.
         slope = ops.where(ops.isfinite(slope), slope, zero)
         return x - a + step * slope >= 0

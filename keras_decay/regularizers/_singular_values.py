@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 
 NEWTON_STEPS = 12  # from within a factor of two of the root
 
@@ -27,7 +27,7 @@ def decomposed(matrix):
     matrix = ops.stop_gradient(matrix)
     largest = ops.max(ops.abs(matrix))
     unit = ops.where(largest > 0, largest, ops.ones_like(largest))
-    u, s, vh = _backend.current().svd(matrix / unit)
+    u, s, vh = backend.current().svd(matrix / unit)
     return u, s, vh, unit
 
 
@@ -105,7 +105,7 @@ def clipped_level(s, weight):
     just that.
     """
     count = ops.arange(1, s.shape[0] + 1, dtype=s.dtype)
-    return ops.max(_backend.current().running_sums(s) / (count + weight))
+    return ops.max(backend.current().running_sums(s) / (count + weight))
 
 
 def toward_one(s, weight):

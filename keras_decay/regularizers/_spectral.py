@@ -10,7 +10,7 @@ TensorFlow, on one core. `Orthogonal` does so in its proximal step only.
 
 import keras
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.regularizers import _singular_values as spectrum
 from keras_decay.regularizers._base import Penalty, plain
 from keras_decay.regularizers._weighted import weighted_prox, weighted_value
@@ -51,7 +51,7 @@ class Nuclear(Penalty):
     """
 
     def __init__(self, strength):
-        self.strength = _validation.strength("strength", strength)
+        self.strength = validation.strength("strength", strength)
 
     def __call__(self, w):
         return weighted_value(spectrum.nuclear_value, w, self.strength)
@@ -97,7 +97,7 @@ class SpectralNorm(Penalty):
     """
 
     def __init__(self, strength):
-        self.strength = _validation.strength("strength", strength)
+        self.strength = validation.strength("strength", strength)
 
     def __call__(self, w):
         return weighted_value(spectrum.spectral_value, w, self.strength)
@@ -145,7 +145,7 @@ class Orthogonal(Penalty):
     convex = False
 
     def __init__(self, strength):
-        self.strength = _validation.strength("strength", strength)
+        self.strength = validation.strength("strength", strength)
 
     def __call__(self, w):
         return weighted_value(spectrum.orthogonal_value, w, self.strength)

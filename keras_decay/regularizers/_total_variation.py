@@ -6,7 +6,7 @@ The proximal step is in `_fused`, apart from Keras' classes.
 import keras
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.regularizers import _axes
 from keras_decay.regularizers._base import Penalty, computable, plain, strength_for
 from keras_decay.regularizers._fused import fused
@@ -56,10 +56,10 @@ class TotalVariation(Penalty):
     """
 
     def __init__(self, strength, axis):
-        self.strength = _validation.strength("strength", strength)
+        self.strength = validation.strength("strength", strength)
         if isinstance(axis, (list, tuple)):
             if len(axis) != 1:
-                raise TypeError(_validation.received("axis", axis, MUST))
+                raise TypeError(validation.received("axis", axis, MUST))
             axis = axis[0]
         self.axis = _axes.axis("axis", axis)
 
@@ -81,7 +81,7 @@ class TotalVariation(Penalty):
     def _along(self, w):
         kept = _axes.kept_axes(self.axis, w.shape)
         if len(kept) != 1:  # a name that stands for several axes
-            raise ValueError(_validation.received("axis", self.axis, "a single axis"))
+            raise ValueError(validation.received("axis", self.axis, "a single axis"))
         return kept[0]
 
     def get_config(self):

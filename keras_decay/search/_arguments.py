@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.search._work import Settings
 
 
@@ -12,23 +12,23 @@ def seeds_of(seeds):
         "a whole number of at least 1, or a list of different whole numbers from 0 on"
     )
     if isinstance(seeds, (int, np.integer)):
-        return list(range(_validation.integer("seeds", seeds, minimum=1)))
+        return list(range(validation.integer("seeds", seeds, minimum=1)))
     if isinstance(seeds, np.ndarray):
         seeds = seeds.tolist()
     if not isinstance(seeds, (list, tuple, range)):
-        raise TypeError(_validation.received("seeds", seeds, must))
-    plain = [_validation.integer("seeds", seed, minimum=0) for seed in seeds]
+        raise TypeError(validation.received("seeds", seeds, must))
+    plain = [validation.integer("seeds", seed, minimum=0) for seed in seeds]
     if not plain or len(set(plain)) < len(plain):
-        raise ValueError(_validation.received("seeds", seeds, must))
+        raise ValueError(validation.received("seeds", seeds, must))
     return plain
 
 
 def settings_of(epochs, batch_size, shuffle, stopping, **outputs):
     """The `Settings`, checked."""
     return Settings(
-        epochs=_validation.integer("epochs", epochs, minimum=1),
-        batch_size=_validation.integer("batch_size", batch_size, minimum=1),
-        shuffle=_validation.boolean("shuffle", shuffle),
+        epochs=validation.integer("epochs", epochs, minimum=1),
+        batch_size=validation.integer("batch_size", batch_size, minimum=1),
+        shuffle=validation.boolean("shuffle", shuffle),
         stopping=stopping,
         **outputs,
     )
@@ -38,13 +38,13 @@ def engine_arguments(engine, max_parallel, n_jobs, memory):
     """The arguments that `run` takes, checked."""
     if engine not in ("auto", "vectorized", "sequential"):
         must = "'auto', 'vectorized' or 'sequential'"
-        raise ValueError(_validation.received("engine", engine, must))
+        raise ValueError(validation.received("engine", engine, must))
     if max_parallel != "auto":
         try:
-            max_parallel = _validation.integer("max_parallel", max_parallel, minimum=1)
+            max_parallel = validation.integer("max_parallel", max_parallel, minimum=1)
         except TypeError as error:
             must = "'auto' or a whole number of at least 1"
-            message = _validation.received("max_parallel", max_parallel, must)
+            message = validation.received("max_parallel", max_parallel, must)
             raise TypeError(message) from error
     if n_jobs is not None and (
         isinstance(n_jobs, bool)
@@ -52,7 +52,7 @@ def engine_arguments(engine, max_parallel, n_jobs, memory):
         or not n_jobs
     ):
         must = "None or a whole number other than 0, as joblib takes it"
-        raise ValueError(_validation.received("n_jobs", n_jobs, must))
+        raise ValueError(validation.received("n_jobs", n_jobs, must))
     return {
         "engine": engine,
         "max_parallel": max_parallel,
@@ -64,4 +64,4 @@ def engine_arguments(engine, max_parallel, n_jobs, memory):
 def check_verbose(verbose):
     """Refuse what is neither "auto" nor True or False."""
     if verbose != "auto":
-        _validation.boolean("verbose", verbose)
+        validation.boolean("verbose", verbose)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 
 _GRID = (
     "a dict from names of parameters to lists of values or to scipy distributions, or "
@@ -38,9 +38,9 @@ def candidates_of_grid(build, param_grid, n_iter=None, random_state=None):
     if not isinstance(grids, (list, tuple)) or not all(
         isinstance(grid, Mapping) for grid in grids
     ):
-        raise TypeError(_validation.received("param_grid", param_grid, _GRID))
+        raise TypeError(validation.received("param_grid", param_grid, _GRID))
     if not grids:
-        raise ValueError(_validation.received("param_grid", param_grid, _GRID))
+        raise ValueError(validation.received("param_grid", param_grid, _GRID))
     grids = [
         {name: _values("param_grid", name, value) for name, value in grid.items()}
         for grid in grids
@@ -50,13 +50,13 @@ def candidates_of_grid(build, param_grid, n_iter=None, random_state=None):
     drawn = [n for grid in grids for n, v in grid.items() if hasattr(v, "rvs")]
     if n_iter is None and drawn:
         must = f"given where a parameter has a distribution, as {drawn[0]!r} has"
-        raise ValueError(_validation.received("n_iter", n_iter, must))
+        raise ValueError(validation.received("n_iter", n_iter, must))
     from sklearn.model_selection import ParameterGrid, ParameterSampler
 
     if n_iter is None:
         points = ParameterGrid(grids)
     else:
-        n_iter = _validation.integer("n_iter", n_iter, minimum=1)
+        n_iter = validation.integer("n_iter", n_iter, minimum=1)
         points = ParameterSampler(grids, n_iter, random_state=random_state)
     return [{name: plain(value) for name, value in point.items()} for point in points]
 
@@ -73,16 +73,16 @@ def candidates_of_sweep(build, params):
                 must = (
                     _SWEEP + "; draw from a distribution with DecaySearchCV(n_iter=…)"
                 )
-                raise TypeError(_validation.received(f"params[{name!r}]", values, must))
+                raise TypeError(validation.received(f"params[{name!r}]", values, must))
         grid = {name: _values("params", name, v) for name, v in params.items()}
         check_names(build, "params", grid)
         return candidates_of_grid(build, grid)
     if not isinstance(params, (list, tuple)) or not all(
         isinstance(one, Mapping) for one in params
     ):
-        raise TypeError(_validation.received("params", params, _SWEEP))
+        raise TypeError(validation.received("params", params, _SWEEP))
     if not params:
-        raise ValueError(_validation.received("params", params, _SWEEP))
+        raise ValueError(validation.received("params", params, _SWEEP))
     for one in params:
         check_names(build, "params", one)
     return [{name: plain(value) for name, value in one.items()} for one in params]
@@ -97,7 +97,7 @@ def check_names(build, argument, given):
     """Refuse names that `build` does not take, and the lack of one that it needs."""
     if not callable(build):
         must = "a function of the hyperparameters that returns a compiled keras.Model"
-        raise TypeError(_validation.received("build", build, must))
+        raise TypeError(validation.received("build", build, must))
     try:
         parameters = inspect.signature(build).parameters.values()
     except (TypeError, ValueError):  # of something written in C, nothing is known
@@ -128,18 +128,18 @@ def _values(argument, name, value):
     label = f"{argument}[{name!r}]"
     if not isinstance(name, str):
         must = "a dict whose keys are names of parameters"
-        raise TypeError(_validation.received(argument, name, must))
+        raise TypeError(validation.received(argument, name, must))
     if hasattr(value, "rvs"):
         return value
     must = "a list of at least one value"
     if isinstance(value, np.ndarray):
         if value.ndim != 1:
-            raise ValueError(_validation.received(label, value, must))
+            raise ValueError(validation.received(label, value, must))
         value = value.tolist()
     if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__iter__"):
         remedy = "Put a single value into a list."
-        raise TypeError(_validation.received(label, value, must, remedy))
+        raise TypeError(validation.received(label, value, must, remedy))
     values = [plain(one) for one in value]
     if not values:
-        raise ValueError(_validation.received(label, values, must))
+        raise ValueError(validation.received(label, values, must))
     return values

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_decay._backend import programs
+from keras_decay.ground.backend import programs
 
 
 class Conditions(NamedTuple):

@@ -8,7 +8,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.search import (
     _data,
     _inputs,
@@ -405,12 +405,12 @@ class DecaySearchCV(BaseEstimator):
         if self.multimetric_:
             if self._main is None:
                 must = "the name of a score, for there to be a single one"
-                raise ValueError(_validation.received("refit", self.refit, must))
+                raise ValueError(validation.received("refit", self.refit, must))
             scorer = scorer[self._main]
         if scorer is not None:
             if sample_weight is not None:
                 must = "None unless scoring=None"
-                message = _validation.received("sample_weight", sample_weight, must)
+                message = validation.received("sample_weight", sample_weight, must)
                 raise ValueError(message)
             return _scoring.score(scorer, self, X, y)
         X = _inputs.inputs(self, X, reset=False)

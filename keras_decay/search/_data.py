@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.search._building import length
 
 _MUST = (
@@ -61,7 +61,7 @@ def weights(name, value, rows):
     try:
         array = np.asarray(getattr(value, "to_numpy", lambda: value)(), "float32")
     except (TypeError, ValueError) as error:
-        raise TypeError(_validation.received(name, value, must)) from error
+        raise TypeError(validation.received(name, value, must)) from error
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.shape != (rows,):
@@ -91,11 +91,11 @@ def class_weights(class_weight, y):
         return None
     must = "a dict from classes, whole numbers, to non-negative numbers"
     if not isinstance(class_weight, Mapping) or not class_weight:
-        raise TypeError(_validation.received("class_weight", class_weight, must))
+        raise TypeError(validation.received("class_weight", class_weight, must))
     for key, weight in class_weight.items():
         if isinstance(key, bool) or not isinstance(key, (int, np.integer)):
-            raise TypeError(_validation.received("class_weight", class_weight, must))
-        _validation.number(f"class_weight[{key}]", weight, minimum=0)
+            raise TypeError(validation.received("class_weight", class_weight, must))
+        validation.number(f"class_weight[{key}]", weight, minimum=0)
     if not isinstance(y, np.ndarray) or y.ndim > 2:
         raise ValueError(
             "`class_weight` must be None unless `y` is one array of classes. Received: "
@@ -141,9 +141,9 @@ def _array(name, value):
         if array.dtype.kind == "O":  # numbers of several kinds in a data frame
             array = array.astype("float64")
     except (TypeError, ValueError) as error:
-        raise TypeError(_validation.received(name, value, _MUST)) from error
+        raise TypeError(validation.received(name, value, _MUST)) from error
     if array.ndim == 0 or array.dtype.kind in "cmMV":
-        raise TypeError(_validation.received(name, value, _MUST))
+        raise TypeError(validation.received(name, value, _MUST))
     if array.dtype.kind == "f":
         array = array.astype(keras.config.floatx(), copy=False)
     return array

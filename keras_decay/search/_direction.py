@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _backend, _validation
+from keras_decay.ground import backend, validation
 from keras_decay.optimizers import DecoupledWeightDecay
 from keras_decay.search._building import build_model
 from keras_decay.search._slots import optimizers_of
@@ -158,7 +158,7 @@ def _key(thing):
 
 
 def _gradient(penalty, weights):
-    return _backend.current().gradient(penalty, weights)
+    return backend.current().gradient(penalty, weights)
 
 
 def _norms(sizes, without, function, thing, shape):
@@ -191,7 +191,7 @@ def _dropout(layer):
             name == "rate" and isinstance(layer, _DROPOUTS)
         )
         is_noise = name == "stddev" and isinstance(layer, keras.layers.GaussianNoise)
-        if (is_share or is_noise) and _validation.is_number(value):
+        if (is_share or is_noise) and validation.is_number(value):
             found.append(float(value))
     return found
 
@@ -222,7 +222,7 @@ def _number(value):
     """A decay as a list of one number; None if it is something else."""
     if value is None or value is False:
         return [0.0]
-    return [float(value)] if _validation.is_number(value) else None
+    return [float(value)] if validation.is_number(value) else None
 
 
 def _decay(strength):

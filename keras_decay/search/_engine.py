@@ -3,7 +3,7 @@
 import time
 from typing import Any, NamedTuple
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.search import _sequential, _vectorized
 from keras_decay.search._groups import reason_of
 from keras_decay.search._work import Outcome, Task
@@ -114,7 +114,7 @@ class Engine:
 def not_vectorizable(job, group, reason):
     """The error for `engine="vectorized"` where that is not possible."""
     must = "'auto' or 'sequential' for these models"
-    text = _validation.received("engine", "vectorized", must)
+    text = validation.received("engine", "vectorized", must)
     first = job.candidates[group.candidates[0]]
     return ValueError(f"{text}. For {first!r}: {reason}.")
 

@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 import keras_decay
-from keras_decay._backend import PACKAGES
+from keras_decay.ground.backend import PACKAGES
 from keras_decay.search._building import first_rows
 from keras_decay.search._code import code_of, text_of
 from keras_decay.search._conditions import conditions

@@ -6,7 +6,7 @@ from sklearn.utils import check_array
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.search import _data
 from keras_decay.search._building import length
 
@@ -71,7 +71,7 @@ def class_weights(class_weight, y):
         return None
     if not isinstance(y, np.ndarray) or y.ndim > 1:
         must = "None unless y holds one label for each row"
-        raise ValueError(_validation.received("class_weight", class_weight, must))
+        raise ValueError(validation.received("class_weight", class_weight, must))
     return compute_sample_weight(class_weight, y).astype("float32")
 
 
@@ -84,4 +84,4 @@ def _numbers(y):
         return y.astype("float64")
     except (TypeError, ValueError) as error:
         must = "numbers, or labels that are all text"
-        raise ValueError(_validation.received("y", y[:3].tolist(), must)) from error
+        raise ValueError(validation.received("y", y[:3].tolist(), must)) from error

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_decay import _validation
 from keras_decay.curves import _rows
+from keras_decay.ground import validation
 from keras_decay.search import _outcome_file
 
 MARK = "keras-decay-search.json"
@@ -41,7 +41,7 @@ class Memory:
     def __init__(self, path):
         if not isinstance(path, (str, os.PathLike)):
             must = "None or the path of a folder"
-            raise TypeError(_validation.received("memory", path, must))
+            raise TypeError(validation.received("memory", path, must))
         self._folder = Path(path).expanduser().absolute()
         self._fails = False
         try:
@@ -75,7 +75,7 @@ class Memory:
 
     def _refuse(self, reason):
         must = "a new or empty folder, or one that a search has made"
-        text = _validation.received("memory", str(self._folder), must)
+        text = validation.received("memory", str(self._folder), must)
         raise ValueError(f"{text}. {reason}.")
 
     def enter(self, about):

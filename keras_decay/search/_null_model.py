@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 from keras_decay.search._building import length, rows_of
 
 STEPS = 200
@@ -57,7 +57,7 @@ class Slope:
                     return self._loss(*batch)
 
             share = min(self.batch_size, rows - begin) / rows
-            gradient = _backend.current().gradient(loss, w)
+            gradient = backend.current().gradient(loss, w)
             total += share * np.asarray(ops.convert_to_numpy(gradient), "float64")
         return total
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.search._strengths import (
     best_index,
     is_numeric,
@@ -32,12 +32,12 @@ def plot(ax, params, table, best, choices, *, param, label, words):
     names = varying(params)
     if param is not None and param not in params[best]:
         known = ", ".join(params[best]) or "none"
-        raise ValueError(_validation.received("param", param, f"one of {known}"))
+        raise ValueError(validation.received("param", param, f"one of {known}"))
     if param is None and len(names) == 2:
         return _heat_map(ax, params, table, choices, names, label)
     if param is None and len(names) > 1:
         must = f"given where several parameters vary, as {', '.join(names)} do"
-        raise ValueError(_validation.received("param", param, must))
+        raise ValueError(validation.received("param", param, must))
     name = param if param is not None else (names or list(params[best]) or [None])[0]
     return _curve(ax, params, table, best, choices, name, label, words)
 
@@ -97,7 +97,7 @@ def _curve(ax, params, table, best, choices, name, label, words):
     along = [] if name is None else others_equal(params, best, name)
     if not along or not all(is_numeric(params[i][name]) for i in along):
         must = "a parameter with numbers for values"
-        raise ValueError(_validation.received("param", name, must))
+        raise ValueError(validation.received("param", name, must))
     along.sort(key=lambda i: params[i][name])
     points = {k: np.asarray(v)[along] for k, v in table.items() if k != "limit"}
     points["value"] = np.array([params[i][name] for i in along], "float64")
@@ -133,7 +133,7 @@ def _heat_map(ax, params, table, choices, names, label):
             value.item()
             if isinstance(value, np.generic)
             else value
-            if _validation.is_number(value)
+            if validation.is_number(value)
             else str(value)
             for value in (candidate.get(name) for name in names)
         )
@@ -147,4 +147,4 @@ def _heat_map(ax, params, table, choices, names, label):
 
 
 def _short(value):
-    return f"{value:.3g}" if _validation.is_number(value) else str(value)
+    return f"{value:.3g}" if validation.is_number(value) else str(value)

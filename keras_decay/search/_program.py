@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_decay._backend import programs
+from keras_decay.ground.backend import programs
 from keras_decay.search._histories import BY_WEIGHT
 from keras_decay.search._step import State
 from keras_decay.search._watch import Watch, watched

@@ -21,7 +21,7 @@ def progress(verbose, what):
         return
     from rich.console import Console
 
-    from keras_decay._progress import progress_bar
+    from keras_decay.ground.progress import progress_bar
 
     console = Console(highlight=False, markup=False, stderr=True)
     if console.is_terminal or _has_widgets(console):

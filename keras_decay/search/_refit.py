@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.search import _scoring, _strengths
 from keras_decay.search._building import build_model, first_rows, length
 from keras_decay.search._direction import direction
@@ -22,14 +22,14 @@ def main_score(refit, scorers, several):
         if not (
             isinstance(refit, (bool, np.bool_)) or refit == ONE_SE or callable(refit)
         ):
-            raise ValueError(_validation.received("refit", refit, must))
+            raise ValueError(validation.received("refit", refit, must))
         return _scoring.DATA_LOSS
     names = ", ".join(map(repr, scorers))
     if callable(refit) or refit is False:
         return None
     if not isinstance(refit, str) or refit not in scorers:
         must = f"one of the scores {names}, a function or False where there are several"
-        raise ValueError(_validation.received("refit", refit, must))
+        raise ValueError(validation.received("refit", refit, must))
     return refit
 
 
@@ -76,9 +76,9 @@ def directed(strength, search, candidates, seed, row):
 
 def check_error_score(value):
     """The score of a training that ended in NaN: a number, NaN too, or "raise"."""
-    if value == "raise" or _validation.is_number(value):
+    if value == "raise" or validation.is_number(value):
         return value
-    raise ValueError(_validation.received("error_score", value, "a number or 'raise'"))
+    raise ValueError(validation.received("error_score", value, "a number or 'raise'"))
 
 
 def check_folds(refit, splits):
@@ -109,10 +109,10 @@ def index_by(refit, results):
     count = len(results["params"])
     if isinstance(index, (bool, np.bool_)) or not isinstance(index, (int, np.integer)):
         must = f"a function that returns a whole number. It returned {index!r}"
-        raise TypeError(_validation.received("refit", refit, must))
+        raise TypeError(validation.received("refit", refit, must))
     if not 0 <= index < count:
         must = f"a function that returns 0 to {count - 1}. It returned {index}"
-        raise ValueError(_validation.received("refit", refit, must))
+        raise ValueError(validation.received("refit", refit, must))
     return int(index)
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_decay import _validation
-from keras_decay._frames import data_frame
+from keras_decay.ground import validation
+from keras_decay.ground.frames import data_frame
 from keras_decay.search import _plots, _text
 from keras_decay.search._building import build_model
 from keras_decay.search._histories import (
@@ -120,7 +120,7 @@ class SweepResult:
         known = [n.removeprefix("val_") for n in self.final if n.startswith("val_")]
         if metric not in known:
             must = f"one of {', '.join(known) or 'none, as nothing was held out'}"
-            raise ValueError(_validation.received("metric", metric, must))
+            raise ValueError(validation.received("metric", metric, must))
         return _plots.of_sweep(self, ax, param, metric)
 
     def to_dataframe(self, epochs=False):

@@ -6,7 +6,7 @@ from sklearn.utils import ClassifierTags, RegressorTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.search._building import length
 
 DATA_LOSS = "score"  # what the only score is called
@@ -84,12 +84,12 @@ def scorers_of(scoring):
         names = list(scoring)
         must = "a list of different names of scores"
         if not names or not all(isinstance(n, str) for n in names):
-            raise ValueError(_validation.received("scoring", scoring, must))
+            raise ValueError(validation.received("scoring", scoring, must))
         return {name: _scorer(name) for name in names}, True
     if isinstance(scoring, dict):
         if not scoring:
             must = "a dict with at least one score"
-            raise ValueError(_validation.received("scoring", scoring, must))
+            raise ValueError(validation.received("scoring", scoring, must))
         return {name: _scorer(one) for name, one in scoring.items()}, True
     return {DATA_LOSS: _scorer(scoring)}, False
 
@@ -97,7 +97,7 @@ def scorers_of(scoring):
 def score(scorer, predicted, x, y):
     """What a scorer says, as a plain number."""
     value = scorer(predicted, x, y)
-    if not _validation.is_number(value):
+    if not validation.is_number(value):
         must = "a function of (estimator, X, y) that returns a number"
         raise ValueError(
             f"`scoring` must be {must}. Received: one that returned {value!r}"
@@ -110,5 +110,5 @@ def _scorer(scoring):
         return get_scorer(scoring)
     if not callable(scoring):
         must = "None, a name that scikit-learn knows, a callable, a list or a dict"
-        raise TypeError(_validation.received("scoring", scoring, must))
+        raise TypeError(validation.received("scoring", scoring, must))
     return scoring

@@ -47,7 +47,7 @@ def train(job, task):
         shuffle=False,  # the batches are in their order
         epochs=settings.epochs,
         steps_per_epoch=-(-len(split.train) // settings.batch_size),
-        validation_data=_validation(data, split.valid),
+        validation_data=validation(data, split.valid),
         validation_batch_size=settings.batch_size,
         verbose=0,
         callbacks=callbacks,
@@ -86,7 +86,7 @@ def history_of(rows):
     return history
 
 
-def _validation(data, rows):
+def validation(data, rows):
     if not len(rows):
         return None
     parts = [rows_of(data.x, rows), rows_of(data.y, rows)]

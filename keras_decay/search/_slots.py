@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.optimizers import DecoupledWeightDecay
 from keras_decay.regularizers import L2, ElasticNet, Penalty
 from keras_decay.regularizers._composition import Scaled, Sum
@@ -70,7 +70,7 @@ def slots_of(model):
         seen.add(id(owner))
         for name in names:
             value = vars(owner).get(name)
-            if _validation.is_number(value) or _is_constant(value):
+            if validation.is_number(value) or _is_constant(value):
                 slots.append(Slot(owner, name))
 
     for regularizer in _regularizers(model):

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.search._work import Stopping
 
 # Of what may be monitored, what is better the larger it is, by the end of its name; and
@@ -50,14 +50,14 @@ def stopping_of(early_stopping, has_validation):
         return None
     if type(early_stopping) is not keras.callbacks.EarlyStopping:
         must = "a keras.callbacks.EarlyStopping, of no class of your own, or None"
-        raise TypeError(_validation.received("early_stopping", early_stopping, must))
+        raise TypeError(validation.received("early_stopping", early_stopping, must))
     monitor = early_stopping.monitor
     if monitor.startswith("val_") and not has_validation:
         raise ValueError(
             f"`early_stopping` monitors {monitor!r}, but there are no rows to validate "
             "on. Give validation_data or validation_split, or monitor 'data_loss'."
         )
-    number, integer = _validation.number, _validation.integer
+    number, integer = validation.number, validation.integer
     baseline = early_stopping.baseline
     if baseline is not None:
         baseline = number("early_stopping.baseline", baseline)

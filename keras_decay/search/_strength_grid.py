@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.search import _data
 from keras_decay.search._building import first_rows, length
 from keras_decay.search._candidates import check_names
@@ -90,13 +90,13 @@ def strength_grid(
     Reference: Friedman, Hastie and Tibshirani, Regularization Paths for Generalized
     Linear Models via Coordinate Descent, 2010, section 2.5.
     """
-    n = _validation.integer("n", n, minimum=2)
-    ratio = _validation.number("ratio", ratio, above=0)
+    n = validation.integer("n", n, minimum=2)
+    ratio = validation.number("ratio", ratio, above=0)
     if ratio >= 1:
         must = "a number greater than 0 and less than 1"
-        raise ValueError(_validation.received("ratio", ratio, must))
+        raise ValueError(validation.received("ratio", ratio, must))
     if not isinstance(name, str):
-        raise TypeError(_validation.received("name", name, "a parameter of `build`"))
+        raise TypeError(validation.received("name", name, "a parameter of `build`"))
     params = dict(params or {})
     check_names(build, "name", [name, *params])
     x, y = _data.arrays("x", x), _data.arrays("y", y)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 
 # Words of a parameter's name by which it reads as a strength.
 _WORDS = {
@@ -157,7 +157,7 @@ def one_se_index(candidates, means, errors, strength):
 
 def is_numeric(value):
     """Whether a parameter's value can stand on an axis."""
-    return _validation.is_number(value) and np.isfinite(value)
+    return validation.is_number(value) and np.isfinite(value)
 
 
 def same(a, b):
@@ -176,16 +176,16 @@ def _named(candidates, stronger):
         "'+' if it is when larger"
     )
     if not isinstance(stronger, str):
-        raise TypeError(_validation.received("stronger", stronger, must))
+        raise TypeError(validation.received("stronger", stronger, must))
     names = {name for one in candidates for name in one}
     # A name is no expression, so that a leading sign cannot be a part of it.
     name = stronger[1:] if stronger[:1] in ("-", "+") else stronger
     if name not in names:
         must += f", one of {', '.join(sorted(names))}"
-        raise ValueError(_validation.received("stronger", stronger, must))
+        raise ValueError(validation.received("stronger", stronger, must))
     if not _is_numeric(candidates, name):
         must = "the name of a parameter that has numbers for values"
-        raise ValueError(_validation.received("stronger", stronger, must))
+        raise ValueError(validation.received("stronger", stronger, must))
     return Strength(name, {"-": -1, "+": 1}.get(stronger[0]))
 
 

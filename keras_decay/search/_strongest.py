@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 from keras_decay.regularizers import ElasticNet, Penalty
 from keras_decay.search._driven import PROBES
 from keras_decay.search._null_model import fitted
@@ -164,7 +164,7 @@ def _penalty_gradients(slope, settings, weights, value):
     gradients = []
     for setting in settings:
         point = slope.part(weights, setting.variable).astype(keras.config.floatx())
-        gradient = _backend.current().gradient(
+        gradient = backend.current().gradient(
             setting.at(value), ops.convert_to_tensor(point)
         )
         gradients.append(np.asarray(ops.convert_to_numpy(gradient), "float64"))

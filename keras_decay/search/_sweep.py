@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.search import _data
 from keras_decay.search._arguments import (
     check_verbose,
@@ -131,7 +131,7 @@ def sweep(
         x, y, validation_data, validation_split, sample_weight, class_weight
     )
     stopping = stopping_of(early_stopping, len(split.valid) > 0)
-    keep_weights = _validation.boolean("keep_weights", keep_weights)
+    keep_weights = validation.boolean("keep_weights", keep_weights)
     settings = settings_of(
         epochs, batch_size, shuffle, stopping, keep_weights=keep_weights
     )
@@ -161,21 +161,21 @@ def _pool(x, y, validation_data, validation_split, sample_weight, class_weight):
     _data.check_rows("y", y, rows)
     weight = _data.weights("sample_weight", sample_weight, rows)
     by_class = _data.class_weights(class_weight, y)
-    share = _validation.number("validation_split", validation_split, minimum=0)
+    share = validation.number("validation_split", validation_split, minimum=0)
     if share >= 1:
         must = "at least 0 and less than 1"
-        raise ValueError(_validation.received("validation_split", share, must))
+        raise ValueError(validation.received("validation_split", share, must))
     if validation_data is None:
         split_at = math.floor(rows * (1 - share))
         if not split_at or (share and split_at == rows):
             must = f"a share that leaves rows on both sides of {rows}"
-            raise ValueError(_validation.received("validation_split", share, must))
+            raise ValueError(validation.received("validation_split", share, must))
         valid_weight = weight if share else None
         data = Data(x, y, _data.product(weight, by_class), valid_weight)
         return data, Split(np.arange(split_at), np.arange(split_at, rows))
     if share:
         must = "0 where validation_data is given"
-        raise ValueError(_validation.received("validation_split", share, must))
+        raise ValueError(validation.received("validation_split", share, must))
     val_x, val_y, val_weight = _validation_data(validation_data)
     more = length(val_x)
     training = _data.product(weight, by_class)
@@ -193,7 +193,7 @@ def _pool(x, y, validation_data, validation_split, sample_weight, class_weight):
 def _validation_data(validation_data):
     must = "a tuple (x, y) or (x, y, sample_weight)"
     if not isinstance(validation_data, (tuple, list)):
-        raise TypeError(_validation.received("validation_data", validation_data, must))
+        raise TypeError(validation.received("validation_data", validation_data, must))
     if len(validation_data) not in (2, 3):
         raise ValueError(
             f"`validation_data` must be {must}. Received: a tuple of "

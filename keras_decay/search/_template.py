@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_decay._backend import programs
+from keras_decay.ground.backend import programs
 from keras_decay.optimizers import DecoupledWeightDecay
 from keras_decay.search._slots import optimizers_of, with_our_penalties
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay._backend import programs
+from keras_decay.ground.backend import programs
 from keras_decay.search._groups import start_of
 from keras_decay.search._program import Batches, Chunk, Program
 from keras_decay.search._step import State

@@ -2,7 +2,7 @@
 
 import math
 
-from keras_decay._backend import programs
+from keras_decay.ground.backend import programs
 
 # Of what a device has free, the share that a chunk may take by the estimate below.
 SHARE = 0.5

@@ -4,7 +4,7 @@ import os
 
 import keras
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.tools._live import audit_live
 from keras_decay.tools._plan import Plan
 
@@ -73,13 +73,13 @@ def audit(model, *, steps_per_epoch=None, epochs=None):
         return audit_file(model, plan)
     if not isinstance(model, keras.Model):
         must = "a keras.Model or the path of a .keras file"
-        raise TypeError(_validation.received("model", model, must))
+        raise TypeError(validation.received("model", model, must))
     if not model.built or not model.weights:
         must = "built, so that it has variables"
         remedy = "Call `model.build(input_shape)`, or the model on one batch, first."
-        raise ValueError(_validation.received("model", model, must, remedy))
+        raise ValueError(validation.received("model", model, must, remedy))
     return audit_live(model, plan)
 
 
 def _count(name, value):
-    return None if value is None else _validation.integer(name, value, minimum=1)
+    return None if value is None else validation.integer(name, value, minimum=1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.optimizers import DecoupledWeightDecay
 from keras_decay.tools._attachment import Attachment
 from keras_decay.tools._moved import moved
@@ -63,7 +63,7 @@ def decouple(model, optimizer, *, allow_unsaved=False):
     arXiv 1711.05101.
     """
     check_model(model)
-    allow_unsaved = _validation.boolean("allow_unsaved", allow_unsaved)
+    allow_unsaved = validation.boolean("allow_unsaved", allow_unsaved)
     if isinstance(optimizer, (str, dict)):
         optimizer = keras.optimizers.get(optimizer)
     _refuse_immovable(model)
@@ -71,7 +71,7 @@ def decouple(model, optimizer, *, allow_unsaved=False):
     if not rules:
         must = "with penalties in its loss"
         remedy = "There is nothing to move; give the optimizer a weight_decay."
-        raise ValueError(_validation.received("model", model, must, remedy))
+        raise ValueError(validation.received("model", model, must, remedy))
     wrapper = DecoupledWeightDecay(optimizer, rules=rules)
     attachment = Attachment(
         model,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 from keras_decay.regularizers._base import HALF
 from keras_decay.tools._promise import as_numpy, shrinkage
 
@@ -47,7 +47,7 @@ def measure(model, views, promises, steps):
     """
     found = {}
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_backend.current().no_grad())
+        stack.enter_context(backend.current().no_grad())
         if is_distributed(model):
             stack.enter_context(model.distribute_strategy.scope())
         every = [*model.weights, *model.optimizer.variables]
@@ -181,7 +181,7 @@ def restored(variables):
         A function that restores them within the block.
     """
     unique = list({id(variable): variable for variable in variables}.values())
-    snapshot = _backend.current().snapshot
+    snapshot = backend.current().snapshot
     values = [snapshot(variable) for variable in unique]
 
     def restore():

@@ -5,7 +5,7 @@ import warnings
 import keras
 import numpy as np
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.tools._pruning import _graph, _rebuild
 from keras_decay.tools._pruning._dead import dead_units
 from keras_decay.tools._pruning._flow import Flow, Need
@@ -71,17 +71,17 @@ def prune(model):
     Network Slimming, arXiv 1708.06519 (scales of batch normalisation).
     """
     if not isinstance(model, keras.Model):
-        raise TypeError(_validation.received("model", model, "a keras.Model"))
+        raise TypeError(validation.received("model", model, "a keras.Model"))
     if not model.built:
         remedy = "Call `model.build(input_shape)`, or the model on one batch, first."
-        raise ValueError(_validation.received("model", model, "built", remedy))
+        raise ValueError(validation.received("model", model, "built", remedy))
     if not _graph.is_graph(model):
         must = "a keras.Sequential or a functional keras.Model, whose graph is known"
         remedy = (
             "What a class with a `call` of its own does cannot be followed: make the "
             "part to be pruned a functional model, and prune that."
         )
-        raise ValueError(_validation.received("model", model, must, remedy))
+        raise ValueError(validation.received("model", model, must, remedy))
     flow = Flow(_graph.graph_of(model))
     if flow.unfollowed and not flow.follows():
         names = ", ".join(
@@ -89,7 +89,7 @@ def prune(model):
         )
         must = "a model in which a Dense or convolutional layer feeds another"
         remedy = f"The layers that cannot be followed: {names}."
-        raise ValueError(_validation.received("model", model, must, remedy))
+        raise ValueError(validation.received("model", model, must, remedy))
     need = Need(flow)
     new, left_out = _rebuild.rebuilt(model, _rebuild.changes(flow, need))
     if left_out:

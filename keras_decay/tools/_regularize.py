@@ -2,7 +2,8 @@
 
 import keras
 
-from keras_decay import _backend, _validation, selection
+from keras_decay import selection
+from keras_decay.ground import backend, validation
 from keras_decay.regularizers import Penalty
 from keras_decay.tools._attachment import Attachment, owners_by_id
 from keras_decay.tools._layer_axes import attention_roles, axis_of
@@ -68,7 +69,7 @@ def regularize(model, rules, *, allow_unsaved=False):
     ```
     """
     check_model(model)
-    allow_unsaved = _validation.boolean("allow_unsaved", allow_unsaved)
+    allow_unsaved = validation.boolean("allow_unsaved", allow_unsaved)
     variables = model.trainable_variables
     names, chosen = _chosen(rules, variables)
     owners, roles = owners_by_id(model), attention_roles(tree(model))
@@ -91,11 +92,11 @@ def regularize(model, rules, *, allow_unsaved=False):
 def check_model(model):
     """Refuse what is no built model."""
     if not isinstance(model, keras.Model):
-        raise TypeError(_validation.received("model", model, "a keras.Model"))
+        raise TypeError(validation.received("model", model, "a keras.Model"))
     if not model.built or not model.weights:
         must = "built, so that it has variables"
         remedy = "Call `model.build(input_shape)`, or the model on one batch, first."
-        raise ValueError(_validation.received("model", model, must, remedy))
+        raise ValueError(validation.received("model", model, must, remedy))
 
 
 def _chosen(rules, variables):
@@ -117,12 +118,12 @@ def _chosen(rules, variables):
             paths
         )
     if not isinstance(rules, (list, tuple)) or not rules:
-        raise TypeError(_validation.received("rules", rules, FORM))
+        raise TypeError(validation.received("rules", rules, FORM))
     patterns, penalties = [], []
     for index, rule in enumerate(rules):
         name = f"rules[{index}]"
         if not isinstance(rule, (list, tuple)) or len(rule) != 2:
-            raise TypeError(_validation.received(name, rule, "in `rules`, " + FORM))
+            raise TypeError(validation.received(name, rule, "in `rules`, " + FORM))
         patterns.append(selection.pattern(f"{name}[0]", rule[0]))
         penalties.append(_penalty(f"{name}[1]", rule[1]))
     numbers = selection.first_matches(patterns, paths)
@@ -138,9 +139,9 @@ def _penalty(name, value):
         try:
             found = keras.regularizers.get(value)
         except (TypeError, ValueError) as error:
-            raise ValueError(_validation.received(name, value, PENALTY)) from error
+            raise ValueError(validation.received(name, value, PENALTY)) from error
     if not isinstance(found, keras.regularizers.Regularizer):
-        raise TypeError(_validation.received(name, value, PENALTY))
+        raise TypeError(validation.received(name, value, PENALTY))
     return found
 
 
@@ -151,7 +152,7 @@ def _resolved(name, penalty, variable, owners, roles):
         penalty = penalty.resolved(lambda axis: axis_of(axis, variable, of, roles))
     if penalty is not None:
         try:
-            with _backend.current().no_grad():
+            with backend.current().no_grad():
                 penalty(keras.ops.convert_to_tensor(variable))
         except (TypeError, ValueError) as error:
             raise ValueError(

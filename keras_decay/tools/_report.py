@@ -2,7 +2,7 @@
 
 import shutil
 
-from keras_decay._frames import data_frame
+from keras_decay.ground.frames import data_frame
 from keras_decay.tools._rows import COLUMNS
 from keras_decay.tools._text import render
 

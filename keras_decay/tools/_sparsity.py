@@ -5,8 +5,8 @@ import shutil
 import keras
 import numpy as np
 
-from keras_decay import _validation
-from keras_decay._frames import data_frame
+from keras_decay.ground import validation
+from keras_decay.ground.frames import data_frame
 from keras_decay.tools._pruning import _graph
 from keras_decay.tools._pruning._dead import constants, dead_units, is_understood
 from keras_decay.tools._pruning._elementwise import array
@@ -113,12 +113,12 @@ def sparsity(model):
     ```
     """
     if not isinstance(model, keras.Model):
-        raise TypeError(_validation.received("model", model, "a keras.Model"))
+        raise TypeError(validation.received("model", model, "a keras.Model"))
     weights = [w for w in model.weights if len(w.shape)]
     if not weights:
         remedy = "Call `model.build(input_shape)`, or the model on one batch, first."
         must = "built, so that it has weights"
-        raise ValueError(_validation.received("model", model, must, remedy))
+        raise ValueError(validation.received("model", model, must, remedy))
     place = {id(weight): index for index, weight in enumerate(model.weights)}
     shown = [
         layer

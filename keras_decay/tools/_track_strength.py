@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.regularizers import Penalty
 from keras_decay.regularizers._state import LAYER, claim, refuse_second, release
 
@@ -61,14 +61,14 @@ def track_strength(layer, penalty):
     ```
     """
     if not isinstance(layer, keras.Layer):
-        raise TypeError(_validation.received("layer", layer, "a keras.Layer"))
+        raise TypeError(validation.received("layer", layer, "a keras.Layer"))
     if not isinstance(penalty, Penalty):
         must = "a keras_decay Penalty"
-        raise TypeError(_validation.received("penalty", penalty, must))
+        raise TypeError(validation.received("penalty", penalty, must))
     if not penalty.variables:
         must = "a penalty of which a strength is a keras.Variable"
         remedy = "A number cannot change; there is nothing to track."
-        raise ValueError(_validation.received("penalty", penalty, must, remedy))
+        raise ValueError(validation.received("penalty", penalty, must, remedy))
     while isinstance(layer, keras.Sequential) and layer.layers:
         layer = layer.layers[0]  # what a Sequential holds, it would also call
     known = {id(variable) for variable in layer.variables}

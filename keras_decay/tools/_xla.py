@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 from keras_decay.tools._probe import is_distributed
 
 
@@ -39,7 +39,7 @@ def reason(model, view):
     if model.run_eagerly and not view.fixed:
         return "run eagerly with a schedule or callable"
     sizes = [math.prod(variable.shape) for variable in model.trainable_variables]
-    least = _backend.current().WORTH_COMPILING
+    least = backend.current().WORTH_COMPILING
     if view.jit_compile == "auto" and sum(sizes) < least * len(sizes):
         return "its variables are small, where XLA would take longer"
     return None

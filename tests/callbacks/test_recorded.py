@@ -11,8 +11,8 @@ import pytest
 from keras import ops
 
 import keras_decay as kd
-from keras_decay import _backend
 from keras_decay.callbacks import LearningCurve, _batches, _tensorboard
+from keras_decay.ground import backend
 
 BACKEND = keras.backend.backend()
 
@@ -309,7 +309,7 @@ def test_many_epochs_take_no_more_memory_than_their_rows(build, data, tmp_path):
 
 def test_only_the_chief_writes(build, data, tmp_path, monkeypatch):
     path, figure = tmp_path / "run.jsonl", tmp_path / "run.png"
-    monkeypatch.setattr(_backend.current(), "is_chief", lambda model: False)
+    monkeypatch.setattr(backend.current(), "is_chief", lambda model: False)
     curve = LearningCurve(path, figure=figure)
     rows = fit(build(), *data, curve=curve)
     assert [row["epoch"] for row in rows] == [0, 1]
@@ -318,7 +318,7 @@ def test_only_the_chief_writes(build, data, tmp_path, monkeypatch):
 
 def test_who_is_the_chief(build, monkeypatch):
     """As TensorFlow's guide, jax.process_index and torch.distributed define it."""
-    is_chief, model = _backend.current().is_chief, build()
+    is_chief, model = backend.current().is_chief, build()
     assert is_chief(model)
     if BACKEND == "tensorflow":
         import tensorflow as tf

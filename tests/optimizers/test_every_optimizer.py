@@ -92,7 +92,7 @@ class Runner:
         if BACKEND == "torch":
             import torch
 
-            from keras_decay._backend.torch import OPTIONS
+            from keras_decay.ground.backend.torch import OPTIONS
 
             step = torch.compile(
                 self._apply, fullgraph=True, dynamic=False, options=OPTIONS

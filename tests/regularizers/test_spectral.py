@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from support import compiled, gradient, one_program, to_numpy
 
 import keras_decay as kd
-from keras_decay import _backend
+from keras_decay.ground import backend
 
 PENALTIES = [kd.Nuclear(0.7), kd.SpectralNorm(0.7), kd.Orthogonal(0.7)]
 NAMES = ["Nuclear", "SpectralNorm", "Orthogonal"]
@@ -242,7 +242,7 @@ def test_l2_beside_one_is_closed(float64):
 
 @pytest.mark.parametrize("dtype, accuracy", [("float32", 1e-6), ("float64", 1e-13)])
 def test_decomposition_in_a_compiled_program(dtype, accuracy, float64):
-    svd = compiled(lambda a: _backend.current().svd(a))
+    svd = compiled(lambda a: backend.current().svd(a))
     zero, half = np.zeros((7, 5)), matrix(7, 5)
     half[:, 1:4] = 0
     ones, low = np.ones((7, 5)), matrix(7, 2) @ matrix(2, 5)

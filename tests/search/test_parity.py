@@ -17,8 +17,8 @@ from sklearn.preprocessing import scale
 from support import slow
 
 import keras_decay as kd
-from keras_decay._backend import programs
 from keras_decay.experiments import _double
+from keras_decay.ground.backend import programs
 from keras_decay.search._run import run
 from keras_decay.search._work import Data, Job, Settings, Split, Stopping, Task
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import searches
 
-from keras_decay._backend import programs
+from keras_decay.ground.backend import programs
 from keras_decay.search import _building, _engine, _width
 from keras_decay.search._groups import groups_of, reason_of
 from keras_decay.search._run import run

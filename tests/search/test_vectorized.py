@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import keras_decay as kd
-from keras_decay._backend import programs
+from keras_decay.ground.backend import programs
 from keras_decay.search._run import run
 from keras_decay.search._template import obstacle
 from keras_decay.search._work import Data, Job, Settings, Split, Task

@@ -6,10 +6,10 @@ draws them somewhere.
 
 import sys
 
-from keras_decay import _validation
 from keras_decay.callbacks._live._lines import Lines
 from keras_decay.callbacks._live._notebook import Notebook
 from keras_decay.callbacks._live._terminal import Terminal
+from keras_decay.ground import validation
 
 CHOICES = ("auto", True, False, "terminal", "notebook")
 
@@ -18,7 +18,7 @@ def check(live):
     """`live`, if it is one of the choices."""
     if not isinstance(live, (bool, str)) or live not in CHOICES:
         must = '"auto", True, False, "terminal" or "notebook"'
-        raise ValueError(_validation.received("live", live, must))
+        raise ValueError(validation.received("live", live, must))
     return live
 
 
@@ -37,7 +37,7 @@ def display(live, stream=None):
     in_notebook = Notebook.possible()
     if live == "notebook" and not in_notebook:
         raise ValueError(
-            _validation.received("live", live, "'auto' where no notebook runs")
+            validation.received("live", live, "'auto' where no notebook runs")
         )
     if live is False:
         return None

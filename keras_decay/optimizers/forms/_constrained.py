@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.optimizers.forms._base import DecayForm, Pull, as_float64
 
 NEVER = math.inf
@@ -61,15 +61,15 @@ class ConstrainedDecay(DecayForm):
                 f"warmup_steps={warmup_steps!r}"
             )
         if bound is not None:
-            bound = _validation.number("bound", bound, above=0)
+            bound = validation.number("bound", bound, above=0)
         if initial_factor is not None:
-            initial_factor = _validation.number(
+            initial_factor = validation.number(
                 "initial_factor", initial_factor, above=0
             )
         if warmup_steps is not None:
-            warmup_steps = _validation.integer("warmup_steps", warmup_steps, minimum=1)
+            warmup_steps = validation.integer("warmup_steps", warmup_steps, minimum=1)
         if rate is not None:
-            rate = _validation.number("rate", rate, above=0)
+            rate = validation.number("rate", rate, above=0)
         self.bound, self.initial_factor = bound, initial_factor
         self.warmup_steps, self.rate = warmup_steps, rate
 

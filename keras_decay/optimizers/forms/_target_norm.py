@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.optimizers._strength import check_strength
 from keras_decay.optimizers.forms._base import DecayForm, Pull, as_float64
 
@@ -44,10 +44,10 @@ class TargetNormDecay(DecayForm):
                 f"norm={norm!r}, initial_factor={initial_factor!r}"
             )
         if norm is not None:
-            norm = _validation.number("norm", norm, minimum=0)
+            norm = validation.number("norm", norm, minimum=0)
         else:
             given = 1.0 if initial_factor is None else initial_factor
-            initial_factor = _validation.number("initial_factor", given, minimum=0)
+            initial_factor = validation.number("initial_factor", given, minimum=0)
         self.norm, self.initial_factor = norm, initial_factor
 
     def takes_initial(self):

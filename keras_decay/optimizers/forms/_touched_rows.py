@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_decay import _backend
+from keras_decay.ground import backend
 from keras_decay.optimizers._strength import check_strength
 from keras_decay.optimizers.forms._base import DecayForm, Pull
 
@@ -60,11 +60,11 @@ class TouchedRowsDecay(DecayForm):
         return {}
 
     def rows(self, grad):
-        return _backend.current().sparse_rows(grad)
+        return backend.current().sparse_rows(grad)
 
     def pull(self, w, fraction, memory, circumstances):
         if circumstances.rows is not None:
             return Pull(fraction, w, {})
-        touched = _backend.current().touched_rows(circumstances.grad, w.shape[0])
+        touched = backend.current().touched_rows(circumstances.grad, w.shape[0])
         touched = ops.reshape(touched, (-1,) + (1,) * (len(w.shape) - 1))
         return Pull(fraction, ops.where(touched, w, ops.zeros_like(w)), {})

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.optimizers._strength import check_strength
 from keras_decay.optimizers.forms._base import DecayForm, Pull
 
@@ -91,7 +91,7 @@ def _checked_reference(reference):
     must = "'initial', an array, or a dict of arrays by variable path"
     if isinstance(reference, str):
         if reference not in (INITIAL, SAVED):
-            raise ValueError(_validation.received("reference", reference, must))
+            raise ValueError(validation.received("reference", reference, must))
         return reference
     if isinstance(reference, dict):
         return {path: _array(path, value) for path, value in reference.items()}
@@ -100,4 +100,4 @@ def _checked_reference(reference):
 
 def _array(path, value):
     name = "reference" if path is None else f"reference[{path!r}]"
-    return _validation.array(name, value)
+    return validation.array(name, value)

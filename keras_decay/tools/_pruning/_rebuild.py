@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay import _validation
+from keras_decay.ground import validation
 from keras_decay.tools._pruning import _kernels, _slices
 
 KINDS = ("regularizer", "constraint", "initializer")
@@ -76,7 +76,7 @@ def _refuse_shared(model):
             if home != layer.name and part.weights:
                 must = "a model whose layers do not share others"
                 remedy = f"{part.name!r} is within both {home!r} and {layer.name!r}."
-                raise ValueError(_validation.received("model", model, must, remedy))
+                raise ValueError(validation.received("model", model, must, remedy))
 
 
 def _edit(entry, model, changed, left_out):

@@ -1,8 +1,8 @@
-"""JAX' side of the interface described in `keras_decay._backend.programs`."""
+"""JAX' side of the interface described in `programs`."""
 
 import jax
 
-from keras_decay._backend.programs._machine import UNKNOWN, WIDTH, cores
+from keras_decay.ground.backend.programs.machine import UNKNOWN, WIDTH, cores
 
 COMPILES = ACCUMULATES = True
 

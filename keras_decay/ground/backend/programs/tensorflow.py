@@ -1,10 +1,10 @@
-"""TensorFlow's side of the interface described in `keras_decay._backend.programs`."""
+"""TensorFlow's side of the interface described in `programs`."""
 
 import keras
 import tensorflow as tf
 
-from keras_decay._backend.programs._machine import UNKNOWN, WIDTH, cores
-from keras_decay._backend.programs._optimizers import pure_class
+from keras_decay.ground.backend.programs.machine import UNKNOWN, WIDTH, cores
+from keras_decay.ground.backend.programs.optimizers import pure_class
 
 COMPILES = True
 ACCUMULATES = False

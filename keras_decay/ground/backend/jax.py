@@ -1,4 +1,4 @@
-"""JAX' side of the interface described in `keras_decay._backend`."""
+"""JAX' side of the interface described in `keras_decay.ground.backend`."""
 
 import contextlib
 
@@ -6,7 +6,7 @@ import jax
 import keras
 from keras import ops
 
-from keras_decay._backend._dense import (
+from keras_decay.ground.backend.dense import (
     assign,
     feed,
     is_tracing,

@@ -1,4 +1,4 @@
-"""PyTorch's side of the interface described in `keras_decay._backend.programs`.
+"""PyTorch's side of the interface described in `programs`.
 
 Nothing is compiled: operations run one by one, each for all models at once, so that
 what PyTorch spends on an operation is spent once for all of them.
@@ -9,8 +9,8 @@ import functools
 import keras
 import torch
 
-from keras_decay._backend.programs._machine import UNKNOWN
-from keras_decay._backend.programs._optimizers import pure_class
+from keras_decay.ground.backend.programs.machine import UNKNOWN
+from keras_decay.ground.backend.programs.optimizers import pure_class
 
 COMPILES = ACCUMULATES = False
 # Of all models together that are trained at once on a processor.

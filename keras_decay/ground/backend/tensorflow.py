@@ -1,4 +1,4 @@
-"""TensorFlow's side of the interface described in `keras_decay._backend`."""
+"""TensorFlow's side of the interface described in `keras_decay.ground.backend`."""
 
 import contextlib
 import math
@@ -6,7 +6,7 @@ import math
 import keras
 import tensorflow as tf
 
-from keras_decay._backend import _jacobi
+from keras_decay.ground.backend import jacobi
 
 no_grad = contextlib.nullcontext
 kept_randomness = contextlib.nullcontext
@@ -227,7 +227,7 @@ def svd(a):
     if tf.executing_eagerly() or None in a.shape:
         s, u, v = tf.linalg.svd(a, full_matrices=False)
         return u, s, tf.linalg.adjoint(v)
-    return _jacobi.svd(a)
+    return jacobi.svd(a)
 
 
 def largest_by(number, values, count):

@@ -29,7 +29,7 @@ def current():
             f"keras_decay runs on the Keras backends {', '.join(PACKAGES)}. "
             f"Received: KERAS_BACKEND={name!r}"
         )
-    _loaded[name] = import_module(f"keras_decay._backend.{name}")
+    _loaded[name] = import_module(f"keras_decay.ground.backend.{name}")
     return _loaded[name]
 
 

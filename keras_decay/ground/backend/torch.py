@@ -1,4 +1,4 @@
-"""PyTorch's side of the interface described in `keras_decay._backend`."""
+"""PyTorch's side of the interface described in `keras_decay.ground.backend`."""
 
 import contextlib
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from keras import ops
 
-from keras_decay._backend._dense import (
+from keras_decay.ground.backend.dense import (
     assign,
     feed,
     is_tracing,

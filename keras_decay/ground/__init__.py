@@ -1,0 +1,12 @@
+"""The ground floor: what every room may use. It imports no other room.
+
+- `backend`: the operations that Keras does not offer alike on its three backends.
+- `frames`: tables as pandas data frames.
+- `progress`: a bar on a terminal.
+- `validation`: checks of arguments, and the form of their messages.
+
+Import a file by its name (`from keras_decay.ground import validation`); each loads on
+first use, so that none brings in Keras, pandas or rich before it is needed.
+"""
+
+__all__ = ["backend", "frames", "progress", "validation"]
