@@ -249,7 +249,7 @@ def test_force_replaces_the_run_and_nothing_else(previous, monkeypatch):
 
 
 @once
-@pytest.mark.parametrize("name", (slow("SIGINT"), slow("SIGTERM"), "SIGKILL"))
+@pytest.mark.parametrize("name", map(slow, ("SIGINT", "SIGTERM", "SIGKILL")))
 def test_killed_run_leaves_old_results(previous, name):
     if signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
         pytest.skip(f"this process ignores {name}, and so would its children")

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from keras import ops
 from sklearn.datasets import load_diabetes
-from support import mostly_slow, to_numpy
+from support import to_numpy
 
 import keras_decay as kd
 
@@ -156,7 +156,8 @@ def soft():
     return trained(optimizer, lambda norm, share: {})
 
 
-@pytest.mark.parametrize("norm, share", mostly_slow(HEADS, HEADS[::4]))
+@pytest.mark.slow
+@pytest.mark.parametrize("norm, share", HEADS)
 def test_constrained_and_penalised_solutions_meet(hard, soft, norm, share):
     w, v = hard[norm, share], soft[norm, share]
     np.testing.assert_allclose(w, v, rtol=0, atol=1e-5)

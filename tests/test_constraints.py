@@ -195,6 +195,7 @@ def test_in_float32_it_holds_to_rounding_and_once_is_enough(norm, axis):
     np.testing.assert_array_equal(projected(twice, 1.01 * radius, norm, axis), twice)
 
 
+@pytest.mark.slow
 def test_many_entries_are_no_less_exact(float64):
     # The search for the threshold takes more rounds then, and differences are small.
     rng = np.random.default_rng(0)

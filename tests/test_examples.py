@@ -45,6 +45,7 @@ def test_every_script_is_a_page_that_is_listed():
         assert f"python examples/{name}.py" in text
 
 
+@pytest.mark.slow
 def test_backends(run):
     """Oracle: where a Lasso is optimal, its gradient is ±λ, and within λ at zero."""
     names, _, said = run("backends")

@@ -125,6 +125,7 @@ def test_the_config_is_for_any_model():
     assert [e["rule"] for e in decisions(optimizer)] == ["default", 1, 0, 1]
 
 
+@pytest.mark.slow
 def test_saving_before_training_loses_nothing(tmp_path):
     model = compiled("nested_functional")
     model.save(tmp_path / "model.keras")
@@ -135,6 +136,7 @@ def test_saving_before_training_loses_nothing(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_the_state_is_saved_once(tmp_path):
     sizes = []
     for optimizer in (keras.optimizers.Adam(), kd.AdamW()):
@@ -157,6 +159,7 @@ def test_a_strength_changed_while_training_is_saved(tmp_path):
     assert loaded.optimizer.get_config()["weight_decay"] == 0.7
 
 
+@pytest.mark.slow
 def test_a_variable_in_a_penalty_is_saved_by_value(tmp_path):
     strength = keras.Variable(0.5)
     model = compiled("nested_functional")
@@ -196,6 +199,7 @@ def test_strengths_come_back_to_where_they_belong(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_backup_and_restore_brings_strengths_back(tmp_path):
     def model_and_strength():
         strength = keras.Variable(0.1)

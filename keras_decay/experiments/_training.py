@@ -55,6 +55,8 @@ def train(arm, split, *, seed, epochs, batch_size, on_epoch=None):
     start = time.perf_counter()
     keras.utils.set_random_seed(seed)
     model = arm.build(inputs=split.train.x.shape[1])
+    # TensorFlow traces a step twice if it creates the optimizer's variables.
+    model.optimizer.build(model.trainable_variables)
     # Once more, so that arms which drew different numbers while they were built are
     # shown the rows in the same order.
     keras.utils.set_random_seed(seed)

@@ -170,6 +170,8 @@ def _model(optimizer, seed, l2=0.0):
         ]
     )
     model.compile(optimizer, "mse")
+    # TensorFlow traces a step twice if it creates the optimizer's variables.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 

@@ -37,6 +37,9 @@ def train(job, task):
     split = job.splits[task.split]
     params = job.candidates[task.candidate]
     model = build_model(job.build, params, task.seed, first_rows(data.x, 1))
+    if not model.optimizer.built:
+        # TensorFlow traces a step twice if it creates the optimizer's variables.
+        model.optimizer.build(model.trainable_variables)
     curve = LearningCurve(live=False)
     callbacks = [curve]
     stopping = settings.stopping and _stopping(settings.stopping)

@@ -35,7 +35,7 @@ def build():
             ]
         )
         if compiled:
-            optimizer = optimizer or keras.optimizers.Adam(0.01)
+            optimizer = optimizer or keras.optimizers.SGD(0.01)
             settings = {"loss": "mse", "metrics": ["mse"], **settings}
             model.compile(optimizer, **settings)
         return model

@@ -164,6 +164,7 @@ def test_a_fresh_model_supersedes_all_but_what_initial_epoch_spares():
     assert _history_file.rows_that_hold(rows, 0, epoch=3) == rows[:3]
 
 
+@pytest.mark.slow
 def test_a_curve_goes_on_under_a_new_optimizer(build, data, tmp_path):
     """Fine-tuning: the model is compiled anew, and its steps begin again at 0."""
     path, model = tmp_path / "run.jsonl", build()
@@ -197,6 +198,7 @@ def test_killed_before_the_model_was_first_saved(build, data, tmp_path):
     assert names == [".run-2.svg", "run.jsonl", "run.svg"]
 
 
+@pytest.mark.slow
 def test_two_curves_of_one_fit_cannot_share_a_file(build, data, tmp_path):
     path = tmp_path / "run.jsonl"
     (tmp_path / "link.jsonl").symlink_to(path)

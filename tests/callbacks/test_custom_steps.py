@@ -205,6 +205,7 @@ def test_a_step_that_updates_all_metrics(custom, data, metrics):
     assert rows[1]["penalty"] > 0
 
 
+@pytest.mark.slow
 @STATEFUL
 def test_a_step_that_weights_all_batches_alike(custom, data):
     """The last batch has 2 of 50 rows. Oracle: each batch by itself, at a rate of 0."""
@@ -238,6 +239,7 @@ def test_a_step_that_logs_another_loss(custom, data, step):
     assert curve.diagnose().column == "loss"
 
 
+@pytest.mark.slow
 @STATEFUL
 def test_a_step_with_a_loss_of_its_own(custom, data):
     model = custom(None, train_step=has_a_loss_of_its_own)
@@ -258,6 +260,7 @@ def test_a_step_that_logs_no_loss(custom, data):
     unknown(fit(custom(train_step=step), *data), "more than once")
 
 
+@pytest.mark.slow
 @STATEFUL
 def test_a_step_that_logs_a_column_of_ours(custom, data):
     rows = fit(custom(train_step=logs_a_penalty_of_its_own), *data)

@@ -17,6 +17,7 @@ def test_every_format_is_drawn_at_the_end(build, data, tmp_path):
     assert sorted(path.parent.iterdir()) == sorted(paths)
 
 
+@pytest.mark.slow
 def test_a_figure_that_fails_does_not_cost_the_training(
     build, data, tmp_path, monkeypatch
 ):

@@ -6,6 +6,7 @@ import math
 import keras
 import numpy as np
 import pytest
+from support import slow
 
 from keras_decay.callbacks import LearningCurve
 
@@ -44,6 +45,7 @@ def test_a_row(build, data):
         )
 
 
+@pytest.mark.slow
 def test_epochs_without_validation_lack_its_keys(build, data):
     curve = LearningCurve(track_penalty=False)
     build().fit(
@@ -66,6 +68,7 @@ def test_the_file_holds_the_rows(build, data, tmp_path):
     assert LearningCurve.load(path).rows == curve.rows
 
 
+@pytest.mark.slow
 def test_not_a_number_survives_the_file(build, data, tmp_path):
     x, y = data
     path = tmp_path / "run.jsonl"
@@ -88,7 +91,7 @@ def test_each_row_is_on_disk_after_its_epoch(build, data, tmp_path):
     assert seen == [1, 2, 3]
 
 
-@pytest.mark.parametrize("with_file", [True, False])
+@pytest.mark.parametrize("with_file", [True, slow(False)])
 def test_a_second_fit_goes_on(build, data, tmp_path, with_file):
     path = tmp_path / "run.jsonl" if with_file else None
     model, curve = build(), LearningCurve(path)
@@ -117,6 +120,7 @@ def test_rows_of_a_lost_future_are_superseded(build, data, tmp_path):
     assert [row["step"] for row in curve.rows] == [2, 4, 6]
 
 
+@pytest.mark.slow
 def test_a_fresh_model_does_not_touch_an_old_file(build, data, tmp_path):
     path = tmp_path / "run.jsonl"
     build().fit(*data, epochs=2, verbose=0, callbacks=[LearningCurve(path)])
@@ -131,6 +135,7 @@ def test_a_fresh_model_does_not_touch_an_old_file(build, data, tmp_path):
     assert read(path) == curve.rows
 
 
+@pytest.mark.slow
 def test_a_fresh_model_starts_new_rows_in_memory(build, data):
     curve = LearningCurve()
     for _ in range(2):
@@ -139,6 +144,7 @@ def test_a_fresh_model_starts_new_rows_in_memory(build, data):
         assert all(row["data_loss"] is not None for row in curve.rows)
 
 
+@pytest.mark.slow
 def test_a_torn_last_line_is_mended(build, data, tmp_path):
     path = tmp_path / "run.jsonl"
     model = build()

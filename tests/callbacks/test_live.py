@@ -194,6 +194,7 @@ def test_bad_live_is_named(live):
         LearningCurve(live=live)
 
 
+@pytest.mark.slow
 def test_a_display_that_fails_does_not_cost_the_training(build, data, monkeypatch):
     left = []
 

@@ -79,6 +79,7 @@ def test_everything_at_once(build, data):
     np.testing.assert_allclose(row["train_data_loss"], oracle["mse"], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_another_callback_that_evaluates_does_not_disturb_the_layers(build, data):
     class Evaluates(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -91,6 +92,7 @@ def test_another_callback_that_evaluates_does_not_disturb_the_layers(build, data
         np.testing.assert_allclose(total, row["penalty"], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_layers_frozen_between_two_fits(build, data):
     """A frozen layer's penalty is no longer in Keras' loss, nor in the rows."""
     model, curve = build(), LearningCurve(track_penalty="layers")
@@ -254,6 +256,7 @@ class Late(keras.callbacks.Callback):
             logs["late"] = 7.0
 
 
+@pytest.mark.slow
 @pytest.mark.needs("pandas")
 def test_tables_have_as_many_cells_in_every_row(build, data, tmp_path):
     curve = LearningCurve(track_penalty="layers", track_norms=True, track_batches=2)
@@ -361,6 +364,7 @@ def test_bad_arguments_are_named(arguments, error):
         LearningCurve(**arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("tensorboard")
 def test_tensorboard(build, data, tmp_path):
     """Oracle: what TensorBoard itself reads, of a run that was restarted."""

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from support import slow
 
 from keras_decay.callbacks import LearningCurve
 
@@ -88,6 +89,7 @@ def test_after_an_exception(build, data, bomb, failure):
     assert_clean(model)
 
 
+@pytest.mark.slow
 def test_while_somebody_holds_the_exception(build, data, bomb):
     """The traceback then keeps alive what `fit` has left."""
     model = build()
@@ -123,6 +125,7 @@ def test_after_an_exception_that_no_callback_raised(build, data, bomb, use):
     assert error.value is not None
 
 
+@pytest.mark.slow
 def test_after_an_interrupt(build, data, bomb):
     model = build()
     with pytest.raises(KeyboardInterrupt):
@@ -135,6 +138,7 @@ def test_after_an_interrupt(build, data, bomb):
     assert_clean(model)
 
 
+@pytest.mark.slow
 def test_the_same_curve_goes_on_after_an_exception(build, data, bomb):
     model, curve = build(), LearningCurve()
     with pytest.raises(RuntimeError):
@@ -154,7 +158,7 @@ def test_evaluate_alone_writes_no_row(build, data):
     assert_clean(model)
 
 
-@pytest.mark.parametrize("again", [True, False], ids=["with a curve", "without"])
+@pytest.mark.parametrize("again", [slow(True), False], ids=["with a curve", "without"])
 def test_a_model_compiled_anew_trains_on_its_new_loss(build, data, again):
     """Oracle: the column of `metrics=["mae"]`.
 
@@ -171,6 +175,7 @@ def test_a_model_compiled_anew_trains_on_its_new_loss(build, data, again):
     assert abs(history["loss"][0] - oracle) < 0.1 * oracle < np.mean(y**2)
 
 
+@pytest.mark.slow
 def test_two_curves_in_one_fit(build, data):
     model, one, other = build(), LearningCurve(), LearningCurve(track_norms=True)
     model.fit(*data, epochs=2, callbacks=[one, other], verbose=0)

@@ -132,7 +132,7 @@ def test_a_frozen_model_loads_and_goes_on_exactly_when_it_is_thawed(kind, tmp_pa
     assert_same_weights(fit(loaded), trained(kind, epochs=3))
 
 
-@pytest.mark.parametrize("kind", [sequential, functional, nested])
+@pytest.mark.parametrize("kind", [slow(sequential), slow(functional), nested])
 def test_a_model_with_one_frozen_layer_loads_afresh(kind, tmp_path):
     rules = [("b/kernel", 0.25), ("a/kernel", 0.5)]
     model = trained(kind, pure_decay(rules=rules))
@@ -165,6 +165,7 @@ def test_the_same_optimizer_goes_on_with_what_is_left(tmp_path):
     assert_step(loaded, {"b/kernel": 0.5})
 
 
+@pytest.mark.slow
 def test_a_discriminator_that_is_frozen_within_a_gan(tmp_path):
     discriminator = trained(sequential, pure_decay(weight_decay=0.25))
     discriminator.trainable = False
@@ -187,6 +188,7 @@ def test_h5_resumes_exactly(frozen, tmp_path):
     assert_same_weights(fit(loaded), trained(functional, epochs=3))
 
 
+@pytest.mark.slow
 def test_h5_of_other_variables_begins_afresh(tmp_path):
     optimizer = pure_decay(weight_decay=0.5, rules=[("a/kernel", 0.25)])
     model = trained(functional, optimizer)
@@ -197,7 +199,7 @@ def test_h5_of_other_variables_begins_afresh(tmp_path):
     assert_step(loaded, {"b/kernel": 0.5})
 
 
-@pytest.mark.parametrize("is_built", [False, True])
+@pytest.mark.parametrize("is_built", [False, slow(True)])
 @pytest.mark.parametrize("kind", [functional, slow(Stack)])
 def test_weights_resume_exactly_before_and_after_building(kind, is_built, tmp_path):
     path = tmp_path / "model.weights.h5"
@@ -240,6 +242,7 @@ def test_checkpoints_resume_exactly(is_built, tmp_path):
     assert_same_weights(fit(other), trained(functional, epochs=3))
 
 
+@pytest.mark.slow
 def test_loss_scaling_around(tmp_path):
     optimizer = keras.optimizers.LossScaleOptimizer(
         kd.AdamW(0.01, 0.5), initial_scale=2.0

@@ -372,6 +372,7 @@ def test_the_wrapped_optimizer_keeps_its_settings():
     assert inner.get_config() == config and inner.built
 
 
+@pytest.mark.slow
 def test_training_on_a_built_inner_optimizer_goes_on():
     inner = keras.optimizers.Adam(0.01)
     model = small_model(inner)

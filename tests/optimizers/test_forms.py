@@ -160,6 +160,7 @@ def test_memory_waits_while_gradients_accumulate():
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_half_precision_weights_go_toward_their_reference_too():
     start = ops.cast(START["dense/kernel"], "bfloat16")
     kernel = keras.Variable(start, dtype="bfloat16", name="kernel")

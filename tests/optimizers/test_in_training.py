@@ -36,6 +36,7 @@ def train(model, epochs=1):
     model.fit(X, Y, epochs=epochs, batch_size=8, shuffle=False, verbose=0)
 
 
+@pytest.mark.slow
 def test_averages_find_their_weights_when_a_layer_has_been_frozen():
     model = two_layers(kd.AdamW(0.001, 0.1, use_ema=True))
     train(model)
@@ -110,6 +111,7 @@ def test_the_state_of_another_form_is_not_taken():
         np.testing.assert_array_equal(to_numpy(variable), value)
 
 
+@pytest.mark.slow
 def test_weights_of_a_training_with_other_settings_load_with_a_warning(tmp_path):
     pretrained = two_layers(FORMS["bound"]())
     train(pretrained)
@@ -172,6 +174,7 @@ def test_the_average_of_half_precision_weights_moves():
     np.testing.assert_allclose(to_numpy(kernel), average, rtol=0.004)
 
 
+@pytest.mark.slow
 def test_stable_decay_beside_scales_that_are_no_weights():
     model = two_layers(kd.DecoupledWeightDecay(keras.optimizers.Adam(0.1), 0.1))
     model.quantize("float8")

@@ -162,6 +162,7 @@ def test_single_precision_agrees_with_double(float64_for_hypothesis):
         np.testing.assert_allclose(found[~differ], expected[~differ], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_zeros_are_exact_in_training():
     model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1, use_bias=False)])
     penalty = kd.HoyerSquare(0.02)

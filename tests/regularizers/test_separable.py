@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from keras import ops
 from numpy_penalties import FAMILIES, excess
-from support import gradient, to_numpy
+from support import gradient, mostly_slow, to_numpy
 
 import keras_decay as kd
 
@@ -46,7 +46,9 @@ def drawn_weights(shape, seed, decades):
     return w * 10 ** rng.uniform(*decades, size=shape)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name", mostly_slow(FAMILIES, set(FAMILIES) - {"HorseshoePrior"})
+)
 @settings(
     deadline=None,
     max_examples=EXAMPLE_COUNT,

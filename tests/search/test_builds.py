@@ -261,6 +261,7 @@ def test_a_parameter_that_changes_nothing_is_refused(build, engine, monkeypatch)
         kd.sweep(build, grid, X, Y, epochs=1, engine=engine)
 
 
+@pytest.mark.slow
 def test_beside_another_parameter_it_is_a_warning():
     def build(l2, units):
         return model_of(L.Dense(units))

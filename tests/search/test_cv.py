@@ -242,6 +242,7 @@ def test_scores_by_name_by_callable_and_several(quickly):
     assert not hasattr(listed, "best_index_") and listed.lambda_min_ is None
 
 
+@pytest.mark.slow
 def test_classes_of_any_labels(quickly):
     search = quick(build=softmax, scoring="accuracy").fit(X, LABELS)
     assert search.classes_.tolist() == ["ape", "lion", "zebu"]
@@ -310,6 +311,7 @@ def rule_by_hand(results):
     return best, max(results["param_l2"][within])
 
 
+@pytest.mark.slow
 def test_each_way_to_choose(quickly):
     grid = {"l2": np.logspace(-4, 1, 16)}
     noisy = Y + np.random.default_rng(1).normal(0, 3, 30).astype("float32")
@@ -336,6 +338,7 @@ def test_each_way_to_choose(quickly):
         none.predict(X)
 
 
+@pytest.mark.slow
 def test_a_scale_is_stronger_when_it_is_smaller(monkeypatch):
     def build(scale):
         prior = kd.GaussianPrior(scale, 100)
@@ -405,6 +408,7 @@ def test_early_stopping_sets_the_epochs_of_the_last_training(monkeypatch):
     assert stopping.patience == 2 and clone(search).early_stopping is not None
 
 
+@pytest.mark.slow
 def test_inputs_may_be_a_dict():
     inputs = {"a": X[:, :2], "b": X[:, 2:]}
     assert list(inputs) == list(INPUTS)
@@ -414,6 +418,7 @@ def test_inputs_may_be_a_dict():
     assert search.score(inputs, Y) == pytest.approx(r2_score(Y, search.predict(inputs)))
 
 
+@pytest.mark.slow
 def test_candidates_that_fail_are_passed_over(monkeypatch):
     def engine(job, tasks, **how):
         outcomes, report = numpy_engine.run(job, tasks)
@@ -464,6 +469,7 @@ def texts(ax):
     return " ".join(text.get_text() for text in ax.figure.findobj(Text))
 
 
+@pytest.mark.slow
 def test_pictures(quickly):
     grid = {"l2": np.logspace(-4, 1, 6), "rate": [0.1, 0.2]}
     curve = quick({"l2": grid["l2"]}).fit(X, Y)

@@ -89,10 +89,11 @@ UNKNOWN = {
     "a loss": lambda v: model_of(loss=lambda y, p: v * (y - p) ** 2),
 }
 NOTHING = {"ignored": lambda v: model_of(L.Dense(2, kernel_regularizer=kd.L2(0.1)))}
+GROUPS = ((1, LARGER), (-1, SMALLER), (None, UNKNOWN), (0, NOTHING))
 CASES = [
-    pytest.param(build, sign, id=name)
-    for sign, builds in ((1, LARGER), (-1, SMALLER), (None, UNKNOWN), (0, NOTHING))
-    for name, build in builds.items()
+    pytest.param(build, sign, id=name, marks=pytest.mark.slow if number % 2 else ())
+    for sign, builds in GROUPS
+    for number, (name, build) in enumerate(builds.items())
 ]
 
 

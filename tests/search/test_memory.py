@@ -268,6 +268,7 @@ def test_folders_that_are_refused(tmp_path):
         search(3)
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_keeping_and_not_the_search(tmp_path, monkeypatch):
     def full(path, write):
         if path.suffix == ".npz":

@@ -48,6 +48,7 @@ def test_every_task_is_told_of_and_the_sequential_engine_is_asked_for():
         assert group["seconds"] == pytest.approx(sum(o.seconds for o in ours), rel=0.1)
 
 
+@pytest.mark.slow
 def test_what_no_program_can_train_is_trained_by_fit_and_said_once():
     grid = searches.strengths(4, eager=True)
     job, tasks = searches.job(grid, splits=searches.SPLITS[:1])

@@ -139,6 +139,7 @@ def test_early_stopping_of_each_member():
     assert result.best_index_ == 0
 
 
+@pytest.mark.slow
 @pytest.mark.needs("pandas")
 def test_data_may_come_in_any_form():
     import pandas

@@ -68,7 +68,7 @@ def test_every_epoch_equals_fit(job):
     assert {o.engine for o in outcomes} == {"vectorized"}
     (group,) = report.groups  # the numbers alone differ
     assert group["compilations"] == programs.current().COMPILES
-    for task in (tasks[0], tasks[3], tasks[6]):
+    for task in (tasks[0], tasks[7]):  # they differ in all three
         outcome = outcomes[tasks.index(task)]
         history, weights = by_fit(job, task)
         assert {"loss", "mae", "val_loss", "val_mae"} <= set(history)

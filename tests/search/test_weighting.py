@@ -109,7 +109,7 @@ def evaluated(model, x, y, batch_size=8):
 
 
 @pytest.mark.filterwarnings("ignore:A column-vector y was passed")
-@pytest.mark.parametrize("name, shape", mostly_slow(CASES, CASES[::5]))
+@pytest.mark.parametrize("name, shape", mostly_slow(CASES, CASES[::17]))
 def test_without_weights_every_loss_is_that_of_evaluate(name, shape):
     """Oracle: `evaluate` of Keras, in batches of 8, 8, 8 and 6."""
     loss, activation, y = LOSSES[name]
@@ -266,6 +266,7 @@ def test_scores_of_folds_are_weighted_means(engine, reduction):
     assert search.engine_ == engine
 
 
+@pytest.mark.slow
 def test_the_rule_of_one_standard_error_goes_by_weighted_means():
     """Oracle: ridge regression in closed form with weights, scored by scikit-learn."""
     rng = np.random.default_rng(3)

@@ -14,6 +14,7 @@ import joblib
 import keras
 import pytest
 import searches
+from support import slow
 
 import keras_decay as kd
 from keras_decay.search._run import run
@@ -21,6 +22,11 @@ from keras_decay.search._run import run
 processes = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="processes are slow to start"
 )
+
+
+def sequential():
+    """No other process: what is sent to workers is packed and unpacked all the same."""
+    return joblib.parallel_config("sequential")
 
 
 def loky():
@@ -92,15 +98,20 @@ def in_this_process(tmp_path_factory):
         return run(job, tasks, max_parallel=2)
 
 
+# How many processes beside this one train.
+PROCESSES = {sequential: 0, loky: 2, dask: 1, ray: 2}
+
+
 @processes
 @pytest.mark.parametrize(
     "backend",
     [
-        loky,
+        sequential,
+        slow(loky),
         pytest.param(dask, marks=[pytest.mark.slow, pytest.mark.needs("distributed")]),
         pytest.param(ray, marks=[pytest.mark.slow, pytest.mark.needs("ray")]),
     ],
-    ids=["loky", "dask", "ray"],
+    ids=["sequential", "loky", "dask", "ray"],
 )
 def test_workers_give_what_this_process_gives(backend, tmp_path, in_this_process):
     folder, memory = tmp_path / "processes", tmp_path / "memory"
@@ -124,7 +135,7 @@ def test_workers_give_what_this_process_gives(backend, tmp_path, in_this_process
     searches.assert_equal(outcomes, expected, rtol=1e-6)
     (folder / str(os.getpid())).unlink()  # where the groups were found
     epsilons = [path.read_text() for path in folder.iterdir()]
-    assert epsilons == ["1e-06"] * (1 if backend is dask else 2)
+    assert epsilons == ["1e-06"] * PROCESSES[backend]
     for ours, by_one in zip(report.groups, theirs.groups, strict=True):
         assert ours | {"seconds": 0} == by_one | {"seconds": 0}
         assert ours["seconds"] > 0

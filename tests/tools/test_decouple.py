@@ -38,6 +38,7 @@ def sgd():
     return keras.optimizers.SGD(0.05)
 
 
+@pytest.mark.slow
 def test_under_plain_sgd_l2_makes_the_same_steps():
     penalties = (
         kd.L2(0.1) + 0.5 * kd.L2(0.2),
@@ -79,6 +80,7 @@ def test_the_loss_is_clean_also_in_what_was_compiled_before_and_in_files(tmp_pat
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_moments_are_those_of_training_without_penalties():
     plain = model_with(None, optimizer="adam")
     moved = model_with(kd.L2(3.0), regularizers.L1(0.5))

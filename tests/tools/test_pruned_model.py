@@ -39,6 +39,7 @@ def scaled(x):
     return 2 * x
 
 
+@pytest.mark.slow
 def test_settings_are_carried_over_and_the_original_is_left():
     x = keras.Input(ROW)
     y = D(

@@ -70,6 +70,7 @@ def test_it_takes_effect_on_a_trained_model_and_survives_saving(tmp_path):
     np.testing.assert_allclose(history.history["loss"][0], penalised, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_none_removes_and_the_others_stay(tmp_path):
     model = small(layers.Dense(3, kernel_regularizer="l2", name="middle"))
     report = kd.regularize(model, [("middle/kernel", None), ("kernel", kd.L1(0.1))])
