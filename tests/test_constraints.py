@@ -17,7 +17,7 @@ from keras import ops
 from support import one_program, to_numpy
 
 import keras_decay as kd
-from keras_decay.constraints._projections import project
+from keras_decay.constraints.projections import project
 
 BACKEND = keras.backend.backend()
 BALLS = [

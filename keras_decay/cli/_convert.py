@@ -10,8 +10,8 @@ import textwrap
 from keras_decay.cli._errors import UsageError
 from keras_decay.cli._options import positive_number, whole_number
 from keras_decay.conventions import convert
-from keras_decay.conventions._refusals import Missing, Refused
-from keras_decay.conventions._table import CONVENTIONS, find
+from keras_decay.conventions.refusals import Missing, Refused
+from keras_decay.conventions.table import CONVENTIONS, find
 
 WIDTH = 80
 # Arguments of `convert`, as the command line calls them.

@@ -1,5 +1,5 @@
 """Constraints: norms held within a radius by exact projections."""
 
-from keras_decay.constraints._norm_ball import NormBall
+from keras_decay.constraints.norm_ball import NormBall
 
 __all__ = ["NormBall"]

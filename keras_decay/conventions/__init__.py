@@ -1,5 +1,5 @@
 """One language for strength: what λ means in different places, and `convert`."""
 
-from keras_decay.conventions._convert import convert
+from keras_decay.conventions.conversion import convert
 
 __all__ = ["convert"]

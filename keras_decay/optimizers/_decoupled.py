@@ -15,8 +15,8 @@ from keras_decay.optimizers._memory import Memory
 from keras_decay.optimizers._plan import make_plan, variable_path
 from keras_decay.optimizers._settings import AVERAGE, InnerSettings
 from keras_decay.optimizers._step import Target, inner_step_and_decay
-from keras_decay.regularizers._base import HALF
-from keras_decay.regularizers._state import OPTIMIZER, claim
+from keras_decay.regularizers.ownership import OPTIMIZER, claim
+from keras_decay.regularizers.penalty.algebra import HALF
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")

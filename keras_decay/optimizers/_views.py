@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_decay.ground import backend
 from keras_decay.optimizers._residual import RESIDUAL, parted, whole
-from keras_decay.regularizers._base import computable
+from keras_decay.regularizers.penalty.algebra import computable
 
 
 class WholeWeight:

@@ -17,7 +17,7 @@ from keras import ops
 from keras_decay.ground import validation
 from keras_decay.optimizers import DecoupledWeightDecay
 from keras_decay.regularizers import L2, ElasticNet, Penalty
-from keras_decay.regularizers._composition import Scaled, Sum
+from keras_decay.regularizers.penalty.sums import Scaled, Sum
 
 # Attributes that hold the strengths of Keras' own regularizers and of our penalties.
 _KERAS_REGULARIZERS = {

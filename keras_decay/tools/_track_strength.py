@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_decay.ground import validation
 from keras_decay.regularizers import Penalty
-from keras_decay.regularizers._state import LAYER, claim, refuse_second, release
+from keras_decay.regularizers.ownership import LAYER, claim, refuse_second, release
 
 ATTRIBUTE = "penalty_strengths"
 

@@ -12,7 +12,7 @@ from keras_decay.optimizers import (
 )
 from keras_decay.optimizers._couplings import COUPLINGS
 from keras_decay.optimizers.forms._base import PLAIN, Circumstances
-from keras_decay.regularizers._base import computable
+from keras_decay.regularizers.penalty.algebra import computable
 from keras_decay.tools._keras_view import KerasView, assigned
 from keras_decay.tools._penalties import elastic_net, short
 from keras_decay.tools._promise import Promise, as_numpy, number

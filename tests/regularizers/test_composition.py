@@ -13,7 +13,7 @@ from keras import ops
 from support import to_numpy
 
 import keras_decay as kd
-from keras_decay.regularizers._sum_prox import dykstra
+from keras_decay.regularizers.penalty.sum_prox import dykstra
 
 
 @keras.saving.register_keras_serializable(package="tests")

@@ -11,7 +11,7 @@ from numpy_penalties import FAMILIES, excess
 from support import compiled, to_numpy
 
 import keras_decay as kd
-from keras_decay.regularizers import _sum_prox
+from keras_decay.regularizers.penalty import sum_prox
 
 
 def term(name, factor=1, **settings):
@@ -70,7 +70,7 @@ def assert_minimal(terms, v, w, step):
 @pytest.mark.parametrize("name", CLOSED)
 def test_one_term_beside_l1_and_l2_is_closed(name, float64, monkeypatch):
     for search in ("dykstra", "lowest", "numeric_prox"):
-        monkeypatch.setattr(_sum_prox, search, None)
+        monkeypatch.setattr(sum_prox, search, None)
     terms, w = CLOSED[name], weights()
     penalty = sum(penalty for penalty, _ in terms)
     for step in (0.3, 1.4, 40.0):

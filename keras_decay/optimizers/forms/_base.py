@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_decay.optimizers._strength import strength_config
-from keras_decay.regularizers._base import computable
+from keras_decay.regularizers.penalty.algebra import computable
 
 
 class Pull(NamedTuple):

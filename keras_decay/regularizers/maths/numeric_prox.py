@@ -20,7 +20,7 @@ import keras
 from keras import ops
 
 from keras_decay.ground import backend
-from keras_decay.regularizers._entries import larger, smaller
+from keras_decay.regularizers.maths.separable import larger, smaller
 
 MAX_ITERATIONS = 200
 MAX_HALVINGS = 30

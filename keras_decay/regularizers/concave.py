@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.regularizers._base import plain
-from keras_decay.regularizers._entries import (
+from keras_decay.regularizers.maths.l1_l2_group import soft_threshold
+from keras_decay.regularizers.maths.separable import (
     SumOverEntries,
     divisor,
     log_ratio,
@@ -17,7 +17,7 @@ from keras_decay.regularizers._entries import (
     scalar,
     smaller,
 )
-from keras_decay.regularizers._parts import soft_threshold
+from keras_decay.regularizers.penalty.algebra import plain
 
 
 def mcp_entries(w, strength, gamma):

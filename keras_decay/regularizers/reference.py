@@ -8,9 +8,14 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.regularizers._base import Penalty, computable, plain, strength_for
-from keras_decay.regularizers._parts import l2_value, ridge_shrink
-from keras_decay.regularizers._weighted import weighted_prox
+from keras_decay.regularizers.arithmetic import weighted_prox
+from keras_decay.regularizers.maths.l1_l2_group import l2_value, ridge_shrink
+from keras_decay.regularizers.penalty.algebra import (
+    Penalty,
+    computable,
+    plain,
+    strength_for,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")

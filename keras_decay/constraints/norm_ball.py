@@ -6,10 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay.constraints._projections import project
+from keras_decay.constraints.projections import project
 from keras_decay.ground import backend, validation
-from keras_decay.regularizers import _axes
-from keras_decay.regularizers._base import computable, plain
+from keras_decay.regularizers import axes
+from keras_decay.regularizers.penalty.algebra import computable, plain
 
 NORMS = ("l1", "l2", "group", "nuclear")
 
@@ -95,7 +95,7 @@ class NormBall(keras.constraints.Constraint):
         return {
             "radius": plain(self.radius),
             "norm": self.norm,
-            "axis": _axes.axis_config(self.axis),
+            "axis": axes.axis_config(self.axis),
         }
 
     def __repr__(self):
@@ -116,7 +116,7 @@ def _checked_axis(norm, axis):
         )
         raise ValueError(validation.received("axis", axis, must, remedy))
     try:
-        return _axes.axis("axis", axis)
+        return axes.axis("axis", axis)
     except (TypeError, ValueError) as error:
         raise type(error)(validation.received("axis", axis, must)) from None
 

@@ -1,19 +1,24 @@
 """Total variation along one axis: neighbours become equal.
 
-The proximal step is in `_fused`, apart from Keras' classes.
+The proximal step is in `maths.taut_string`, apart from Keras' classes.
 """
 
 import keras
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.regularizers import _axes
-from keras_decay.regularizers._base import Penalty, computable, plain, strength_for
-from keras_decay.regularizers._fused import fused
-from keras_decay.regularizers._parts import l1_value
-from keras_decay.regularizers._weighted import weighted_prox
+from keras_decay.regularizers import axes
+from keras_decay.regularizers.arithmetic import weighted_prox
+from keras_decay.regularizers.maths.l1_l2_group import l1_value
+from keras_decay.regularizers.maths.taut_string import fused
+from keras_decay.regularizers.penalty.algebra import (
+    Penalty,
+    computable,
+    plain,
+    strength_for,
+)
 
-MUST = f"an int, or one of {', '.join(map(repr, _axes.AXIS_NAMES))}"
+MUST = f"an int, or one of {', '.join(map(repr, axes.AXIS_NAMES))}"
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
@@ -61,7 +66,7 @@ class TotalVariation(Penalty):
             if len(axis) != 1:
                 raise TypeError(validation.received("axis", axis, MUST))
             axis = axis[0]
-        self.axis = _axes.axis("axis", axis)
+        self.axis = axes.axis("axis", axis)
 
     def __call__(self, w):
         w = computable(w)
@@ -79,10 +84,10 @@ class TotalVariation(Penalty):
         return ops.moveaxis(ops.reshape(rows, last.shape), -1, axis)
 
     def _along(self, w):
-        kept = _axes.kept_axes(self.axis, w.shape)
+        kept = axes.kept_axes(self.axis, w.shape)
         if len(kept) != 1:  # a name that stands for several axes
             raise ValueError(validation.received("axis", self.axis, "a single axis"))
         return kept[0]
 
     def get_config(self):
-        return {"strength": plain(self.strength), "axis": _axes.axis_config(self.axis)}
+        return {"strength": plain(self.strength), "axis": axes.axis_config(self.axis)}

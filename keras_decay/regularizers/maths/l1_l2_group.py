@@ -16,9 +16,14 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_decay.regularizers._axes import kept_axes, root_of_group_size, within_axes
-from keras_decay.regularizers._base import Penalty, computable, step_for, strength_for
-from keras_decay.regularizers._entries import magnitude
+from keras_decay.regularizers.axes import kept_axes, root_of_group_size, within_axes
+from keras_decay.regularizers.maths.separable import magnitude
+from keras_decay.regularizers.penalty.algebra import (
+    Penalty,
+    computable,
+    step_for,
+    strength_for,
+)
 
 
 class Parts(NamedTuple):

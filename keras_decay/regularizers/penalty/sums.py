@@ -8,14 +8,14 @@ import keras
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.regularizers._base import (
+from keras_decay.regularizers.penalty.algebra import (
     Penalty,
     computable,
     plain,
     step_for,
     strength_for,
 )
-from keras_decay.regularizers._sum_prox import sum_prox
+from keras_decay.regularizers.penalty.sum_prox import sum_prox
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")

@@ -7,8 +7,8 @@ factor ½ and no division by the number of samples ("l2", Keras' own convention)
 import keras
 
 from keras_decay.ground import validation
-from keras_decay.regularizers._base import plain
-from keras_decay.regularizers._parts import OfParts, Parts
+from keras_decay.regularizers.maths.l1_l2_group import OfParts, Parts
+from keras_decay.regularizers.penalty.algebra import plain
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")

@@ -1,7 +1,7 @@
 """Which conversions are refused, and why."""
 
-from keras_decay.conventions import _settings
-from keras_decay.conventions._table import CONVENTIONS, L1, LOSS, STEP, branches, root
+from keras_decay.conventions import settings
+from keras_decay.conventions.table import CONVENTIONS, L1, LOSS, STEP, branches, root
 from keras_decay.ground import validation
 
 UNLIKE = (
@@ -114,14 +114,14 @@ def missing(source, target, given):
         needed.add("noise_variance")
     return [
         name
-        for name in _settings.MEANINGS
+        for name in settings.MEANINGS
         if name in needed and getattr(given, name) is None
     ]
 
 
 def refuse_incomplete(source, target, names, given):
     """Asks for everything that is missing, in one message."""
-    listed = [f"`{name}` ({_settings.MEANINGS[name]})" for name in names]
+    listed = [f"`{name}` ({settings.MEANINGS[name]})" for name in names]
     together = ", ".join(listed[:-1]) + " and " * (len(listed) > 1) + listed[-1]
     message = f"{together} must be given to convert {source!r} into {target!r}."
     if "optimizer" in names:

@@ -4,14 +4,14 @@ import keras
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.regularizers._base import plain
-from keras_decay.regularizers._entries import (
+from keras_decay.regularizers.maths.separable import (
     SumOverEntries,
     divisor,
     magnitude,
     scalar,
     smaller,
 )
+from keras_decay.regularizers.penalty.algebra import plain
 
 
 def huber_entries(w, strength, delta):

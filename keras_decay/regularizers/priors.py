@@ -7,15 +7,15 @@ is −log p(w | data), but for constants, which are dropped.
 import keras
 
 from keras_decay.ground import validation
-from keras_decay.regularizers._base import Penalty, plain, strength_for
-from keras_decay.regularizers._entries import SumOverEntries, divisor
-from keras_decay.regularizers._heavy_tails import (
+from keras_decay.regularizers.maths.heavy_tails import (
     horseshoe_entries,
     horseshoe_prox,
     student_entries,
     student_prox,
 )
-from keras_decay.regularizers._parts import OfParts, Parts
+from keras_decay.regularizers.maths.l1_l2_group import OfParts, Parts
+from keras_decay.regularizers.maths.separable import SumOverEntries, divisor
+from keras_decay.regularizers.penalty.algebra import Penalty, plain, strength_for
 
 
 class Prior(Penalty):

@@ -12,8 +12,8 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend
-from keras_decay.regularizers._axes import kept_axes, root_of_group_size
-from keras_decay.regularizers._parts import group_norms
+from keras_decay.regularizers.axes import kept_axes, root_of_group_size
+from keras_decay.regularizers.maths.l1_l2_group import group_norms
 
 
 def project(w, radius, norm, axis=None):

@@ -9,8 +9,13 @@ import math
 
 from keras import ops
 
-from keras_decay.regularizers._entries import larger, log_ratio, magnitude, smaller
-from keras_decay.regularizers._scalar_search import newton
+from keras_decay.regularizers.maths.scalar_search import newton
+from keras_decay.regularizers.maths.separable import (
+    larger,
+    log_ratio,
+    magnitude,
+    smaller,
+)
 
 # Of the horseshoe with scale 1: ε², and x*, where φ‴ = 0.
 HORSESHOE_EPSILON2 = 1e-6

@@ -7,17 +7,17 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_decay.regularizers._axes import kept_axes
-from keras_decay.regularizers._base import strength_for
-from keras_decay.regularizers._numeric_prox import numeric_prox
-from keras_decay.regularizers._parts import (
+from keras_decay.regularizers.axes import kept_axes
+from keras_decay.regularizers.maths.l1_l2_group import (
     Parts,
     is_closed,
     is_zero,
     parts_prox,
     ridge_shrink,
 )
-from keras_decay.regularizers._scalar_search import lowest
+from keras_decay.regularizers.maths.numeric_prox import numeric_prox
+from keras_decay.regularizers.maths.scalar_search import lowest
+from keras_decay.regularizers.penalty.algebra import strength_for
 
 MAX_CYCLES = 10_000
 

@@ -5,7 +5,7 @@ Both compute in float32 at least, and take the strength as a penalty holds it.
 
 from keras import ops
 
-from keras_decay.regularizers._base import computable, step_for, strength_for
+from keras_decay.regularizers.penalty.algebra import computable, step_for, strength_for
 
 
 def weighted_value(function, w, strength):

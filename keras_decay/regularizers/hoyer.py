@@ -14,8 +14,8 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend, validation
-from keras_decay.regularizers._base import Penalty, plain
-from keras_decay.regularizers._weighted import weighted_prox, weighted_value
+from keras_decay.regularizers.arithmetic import weighted_prox, weighted_value
+from keras_decay.regularizers.penalty.algebra import Penalty, plain
 
 REFINEMENTS = 3
 

@@ -4,8 +4,13 @@ import keras
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.regularizers._base import computable, plain, strength_for
-from keras_decay.regularizers._entries import (
+from keras_decay.regularizers.maths.l1_l2_group import (
+    Parts,
+    ridge_shrink,
+    soft_threshold,
+)
+from keras_decay.regularizers.maths.scalar_search import newton
+from keras_decay.regularizers.maths.separable import (
     SumOverEntries,
     is_double,
     larger,
@@ -13,8 +18,7 @@ from keras_decay.regularizers._entries import (
     scalar,
     smaller,
 )
-from keras_decay.regularizers._parts import Parts, ridge_shrink, soft_threshold
-from keras_decay.regularizers._scalar_search import newton
+from keras_decay.regularizers.penalty.algebra import computable, plain, strength_for
 
 EPSILON = 1e-6
 MAX_ITERATIONS = 64

@@ -6,9 +6,9 @@ Convention of every strength here: the term as written stands in the loss.
 import keras
 
 from keras_decay.ground import validation
-from keras_decay.regularizers import _axes
-from keras_decay.regularizers._base import plain
-from keras_decay.regularizers._parts import OfParts, Parts
+from keras_decay.regularizers import axes
+from keras_decay.regularizers.maths.l1_l2_group import OfParts, Parts
+from keras_decay.regularizers.penalty.algebra import plain
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
@@ -51,13 +51,13 @@ class GroupLasso(OfParts):
 
     def __init__(self, strength, axis=-1):
         self.strength = validation.strength("strength", strength)
-        self.axis = _axes.axis("axis", axis)
+        self.axis = axes.axis("axis", axis)
 
     def parts(self):
         return Parts(groups=((self.axis, self.strength),))
 
     def get_config(self):
-        axis = _axes.axis_config(self.axis)
+        axis = axes.axis_config(self.axis)
         return {"strength": plain(self.strength), "axis": axis}
 
 
@@ -95,11 +95,11 @@ class SparseGroupLasso(OfParts):
     def __init__(self, l1, group, axis=-1):
         self.l1 = validation.strength("l1", l1)
         self.group = validation.strength("group", group)
-        self.axis = _axes.axis("axis", axis)
+        self.axis = axes.axis("axis", axis)
 
     def parts(self):
         return Parts(self.l1, groups=((self.axis, self.group),))
 
     def get_config(self):
-        axis = _axes.axis_config(self.axis)
+        axis = axes.axis_config(self.axis)
         return {"l1": plain(self.l1), "group": plain(self.group), "axis": axis}

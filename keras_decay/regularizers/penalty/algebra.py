@@ -76,7 +76,7 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
         Returns:
             A tensor of `w`'s shape and dtype.
         """
-        from keras_decay.regularizers._numeric_prox import numeric_prox
+        from keras_decay.regularizers.maths.numeric_prox import numeric_prox
 
         wide = computable(w)
         return ops.cast(numeric_prox(self, wide, step_for(step, wide)), w.dtype)
@@ -118,7 +118,7 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
         return new
 
     def __add__(self, other):
-        from keras_decay.regularizers._composition import Sum
+        from keras_decay.regularizers.penalty.sums import Sum
 
         if not isinstance(other, Penalty):
             return NotImplemented
@@ -131,7 +131,7 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
         return NotImplemented
 
     def __mul__(self, factor):
-        from keras_decay.regularizers._composition import Scaled
+        from keras_decay.regularizers.penalty.sums import Scaled
 
         return Scaled(self, factor)
 

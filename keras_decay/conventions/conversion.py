@@ -2,8 +2,8 @@
 
 import math
 
-from keras_decay.conventions import _refusals, _settings, _table
-from keras_decay.conventions._table import CONVENTIONS, LOSS, root
+from keras_decay.conventions import refusals, settings, table
+from keras_decay.conventions.table import CONVENTIONS, LOSS, root
 from keras_decay.ground import validation
 
 
@@ -91,7 +91,7 @@ def convert(
     Aitchison, How to set AdamW's weight decay as you scale model and dataset size,
     arXiv 2405.13698 (`timescale_epochs`).
     """
-    given = _settings.settings(
+    given = settings.settings(
         optimizer,
         learning_rate,
         n_samples,
@@ -100,13 +100,13 @@ def convert(
         noise_variance,
         n_outputs,
     )
-    first, last = _table.find("source", source), _table.find("target", target)
+    first, last = table.find("source", source), table.find("target", target)
     if CONVENTIONS[first].power < 0:
         strength = validation.number("value", value, above=0)
     else:
         strength = validation.number("value", value, minimum=0)
-    _refusals.check(first, last, given)
-    up, down = _table.branches(first, last)
+    refusals.check(first, last, given)
+    up, down = table.branches(first, last)
     try:
         result = strength
         for name in up:

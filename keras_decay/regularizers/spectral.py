@@ -11,9 +11,9 @@ TensorFlow, on one core. `Orthogonal` does so in its proximal step only.
 import keras
 
 from keras_decay.ground import validation
-from keras_decay.regularizers import _singular_values as spectrum
-from keras_decay.regularizers._base import Penalty, plain
-from keras_decay.regularizers._weighted import weighted_prox, weighted_value
+from keras_decay.regularizers.arithmetic import weighted_prox, weighted_value
+from keras_decay.regularizers.maths import spectrum
+from keras_decay.regularizers.penalty.algebra import Penalty, plain
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")

@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend
-from keras_decay.regularizers._entries import is_double
+from keras_decay.regularizers.maths.separable import is_double
 
 # Fractions of a. Minima close to zero, as smooth penalties of small scale have them,
 # need points at every order of magnitude.

@@ -10,7 +10,12 @@ import abc
 import keras
 from keras import ops
 
-from keras_decay.regularizers._base import Penalty, computable, step_for, strength_for
+from keras_decay.regularizers.penalty.algebra import (
+    Penalty,
+    computable,
+    step_for,
+    strength_for,
+)
 
 TINY = 1e-37  # still normal in float32, as is its reciprocal
 BEYOND_SQUARES = 1e9  # 1 + x² is x² then in float64; no square in a formula overflows

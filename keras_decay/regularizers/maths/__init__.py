@@ -1,0 +1,1 @@
+"""The mathematics of penalties: functions of tensors, with strengths as arguments."""

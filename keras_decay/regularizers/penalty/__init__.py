@@ -1,0 +1,1 @@
+"""The interface of a penalty, and sums and multiples of penalties."""
