@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay.optimizers._effective import effective_decay
+from keras_decay.optimizers.effective import effective_decay
 
 
 def plain(value):

@@ -1,9 +1,7 @@
 """Decoupled weight decay around any Keras optimizer."""
 
-from keras_decay.optimizers._aliases import SGDW, AdamW
-from keras_decay.optimizers._decoupled import DecoupledWeightDecay
-from keras_decay.optimizers._layerwise_rules import layerwise_rules
-from keras_decay.optimizers._preset_rules import preset_rules
+from keras_decay.optimizers.aliases import SGDW, AdamW
+from keras_decay.optimizers.decoupled import DecoupledWeightDecay
 from keras_decay.optimizers.forms import (
     ConstrainedDecay,
     DecayToward,
@@ -11,6 +9,7 @@ from keras_decay.optimizers.forms import (
     TargetNormDecay,
     TouchedRowsDecay,
 )
+from keras_decay.optimizers.rules import layerwise_rules, preset_rules
 
 __all__ = [
     "SGDW",

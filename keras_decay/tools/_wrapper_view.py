@@ -10,8 +10,8 @@ from keras_decay.optimizers import (
     DecoupledWeightDecay,
     TargetNormDecay,
 )
-from keras_decay.optimizers._couplings import COUPLINGS
-from keras_decay.optimizers.forms._base import PLAIN, Circumstances
+from keras_decay.optimizers.forms.base import PLAIN, Circumstances
+from keras_decay.optimizers.strength.couplings import COUPLINGS
 from keras_decay.regularizers.penalty.algebra import computable
 from keras_decay.tools._keras_view import KerasView, assigned
 from keras_decay.tools._penalties import elastic_net, short

@@ -9,7 +9,7 @@ import pytest
 from support import to_numpy
 
 import keras_decay as kd
-from keras_decay.optimizers._state import own_variables
+from keras_decay.optimizers.saving.state import own_variables
 
 X = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
 Y = np.random.default_rng(1).normal(size=(16, 4)).astype("float32")

@@ -10,7 +10,7 @@ from keras import ops
 from support import to_numpy
 
 import keras_decay as kd
-from keras_decay.optimizers._settings import CLIPPING
+from keras_decay.optimizers.settings import CLIPPING
 
 
 def step(optimizer, times=1):

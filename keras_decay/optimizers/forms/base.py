@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_decay.optimizers._strength import strength_config
+from keras_decay.optimizers.strength import strength_config
 from keras_decay.regularizers.penalty.algebra import computable
 
 

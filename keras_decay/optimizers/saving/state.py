@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay.optimizers import _match
+from keras_decay.optimizers.rules import match
 
 MATCH = "match"
 INNER = "optimizer_"
@@ -32,9 +32,7 @@ def own_variables(optimizer):
 def save(optimizer, store):
     """Write the state of a built optimizer into a store of Keras'."""
     inner = optimizer.optimizer
-    store[MATCH] = _match.encoded(
-        optimizer._plan, optimizer._trainable_variables, inner
-    )
+    store[MATCH] = match.encoded(optimizer._plan, optimizer._trainable_variables, inner)
     for name, variable in own_variables(optimizer).items():
         store[name] = _storable(variable)
     for name, array in _state_of(inner).items():
@@ -54,7 +52,7 @@ def load(optimizer, stored, late=False):
         Whether the wrapped optimizer's variables are still to be loaded, by Keras: in a
         file of version 0.1.
     """
-    saved = _match.decoded(stored[MATCH]) if MATCH in stored else None
+    saved = match.decoded(stored[MATCH]) if MATCH in stored else None
     own = {
         name: array
         for name, array in stored.items()
@@ -144,10 +142,10 @@ def _adopt(optimizer, saved, late):
     """Decide as the file says if it is about these variables; else say why not."""
     plan = optimizer._plan
     thawed = late and optimizer._was_frozen
-    if not _match.is_about(saved.entries, plan.outcome, thawed):
-        return _match.changes(saved.entries, plan.outcome)
+    if not match.is_about(saved.entries, plan.outcome, thawed):
+        return match.changes(saved.entries, plan.outcome)
     if saved.patterns != plan.patterns:
-        return _match.decided_otherwise(saved, plan)
+        return match.decided_otherwise(saved, plan)
     optimizer._decide(saved.entries)
     return None
 

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.optimizers._strength import check_strength
-from keras_decay.optimizers.forms._base import DecayForm, Pull
+from keras_decay.optimizers.forms.base import DecayForm, Pull
+from keras_decay.optimizers.strength import check_strength
 
 INITIAL = "initial"
 SAVED = "saved"

@@ -6,7 +6,7 @@ import keras
 
 from keras_decay import selection
 from keras_decay.ground import validation
-from keras_decay.optimizers._model_rules import (
+from keras_decay.optimizers.rules.of_model import (
     check_model,
     check_preset,
     decayed,

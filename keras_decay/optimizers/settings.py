@@ -5,7 +5,7 @@ learning rate is. What can no longer act is refused.
 """
 
 from keras_decay.ground import validation
-from keras_decay.optimizers._average import ema_settings
+from keras_decay.optimizers.step import ema_settings
 
 CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 ACCUMULATION = "gradient_accumulation_steps"

@@ -4,7 +4,7 @@ import inspect
 
 import keras
 
-from keras_decay.optimizers._decoupled import DecoupledWeightDecay
+from keras_decay.optimizers.decoupled import DecoupledWeightDecay
 
 _WRAPPER_ARGUMENTS = frozenset(
     inspect.signature(DecoupledWeightDecay.__init__).parameters

@@ -3,15 +3,15 @@
 from typing import Any
 
 from keras_decay import selection
-from keras_decay.optimizers._match import changes, is_about
-from keras_decay.optimizers._rules import (
+from keras_decay.optimizers.forms import PLAIN
+from keras_decay.optimizers.rules.match import changes, is_about
+from keras_decay.optimizers.rules.rules import (
     Decay,
     decay_config,
     parse_rules,
     prox_penalty,
     strength_and_form,
 )
-from keras_decay.optimizers.forms._base import PLAIN
 
 DEFAULT = "default"
 

@@ -3,7 +3,7 @@
 from keras import ops
 
 from keras_decay.ground import backend, validation
-from keras_decay.optimizers._residual import parted, whole
+from keras_decay.optimizers.step.residual import parted, whole
 
 
 def ema_settings(use_ema, ema_momentum, ema_overwrite_frequency):

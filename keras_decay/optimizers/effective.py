@@ -3,8 +3,8 @@
 import numpy as np
 from keras import ops
 
-from keras_decay.optimizers._couplings import COUPLINGS, NEED_BASE
-from keras_decay.optimizers._decoupled import DecoupledWeightDecay
+from keras_decay.optimizers.decoupled import DecoupledWeightDecay
+from keras_decay.optimizers.strength import COUPLINGS, NEED_BASE
 
 
 def effective_decay(optimizer, learning_rate):

@@ -5,16 +5,21 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend, validation
-from keras_decay.optimizers import _saving, _state
-from keras_decay.optimizers._average import ema_settings, update_averages
-from keras_decay.optimizers._compile import CompiledSteps, plain_settings
-from keras_decay.optimizers._couplings import base_rate
-from keras_decay.optimizers._couplings import coupling as check_coupling
-from keras_decay.optimizers._inner import check_inner
-from keras_decay.optimizers._memory import Memory
-from keras_decay.optimizers._plan import make_plan, variable_path
-from keras_decay.optimizers._settings import AVERAGE, InnerSettings
-from keras_decay.optimizers._step import Target, inner_step_and_decay
+from keras_decay.optimizers.inner import check_inner
+from keras_decay.optimizers.rules import make_plan, variable_path
+from keras_decay.optimizers.saving import from_config, state, to_config
+from keras_decay.optimizers.settings import AVERAGE, InnerSettings
+from keras_decay.optimizers.step import (
+    CompiledSteps,
+    Memory,
+    Target,
+    ema_settings,
+    inner_step_and_decay,
+    plain_settings,
+    update_averages,
+)
+from keras_decay.optimizers.strength import base_rate
+from keras_decay.optimizers.strength import coupling as check_coupling
 from keras_decay.regularizers.ownership import OPTIMIZER, claim
 from keras_decay.regularizers.penalty.algebra import HALF
 
@@ -203,9 +208,9 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
             self._add_variables(variables)
             stored, self._to_load = self._to_load, None
             if isinstance(stored, dict):
-                _state.load(self, stored, late=True)
+                state.load(self, stored, late=True)
             else:
-                _state.load_list(self, stored)
+                state.load_list(self, stored)
 
     def _add_variables(self, variables):
         self._is_building = True
@@ -451,7 +456,7 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
 
     def save_own_variables(self, store):
         if self.built:
-            _state.save(self, store)
+            state.save(self, store)
         elif isinstance(self._to_load, dict):
             for name, array in self._to_load.items():
                 store[name] = array
@@ -469,7 +474,7 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
         if not stored:
             return  # it was saved before training: the config says it all
         if self.built:
-            self._keras_loads_inner = _state.load(self, stored)
+            self._keras_loads_inner = state.load(self, stored)
         else:
             self._to_load = stored  # as when weights are loaded before the first `fit`
 
@@ -484,16 +489,16 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
         """
         weights = [np.asarray(ops.convert_to_numpy(weight)) for weight in weights]
         if self.built:
-            _state.set_list(self, weights)
+            state.set_list(self, weights)
         else:
             self._to_load = weights
 
     def get_config(self):
-        return _saving.to_config(self)
+        return to_config(self)
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return _saving.from_config(cls, config, custom_objects)
+        return from_config(cls, config, custom_objects)
 
 
 def _as_tensor(grad, variable):

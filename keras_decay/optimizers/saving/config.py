@@ -2,9 +2,8 @@
 
 import keras
 
-from keras_decay.optimizers._inner import serialize_inner
-from keras_decay.optimizers._match import matched_of_0_1
-from keras_decay.optimizers._rules import decay_config
+from keras_decay.optimizers.inner import serialize_inner
+from keras_decay.optimizers.rules import decay_config, match
 
 
 def to_config(optimizer):
@@ -36,7 +35,7 @@ def to_config(optimizer):
 def from_config(kind, config, custom_objects):
     """An optimizer of the class `kind` from what `to_config` has written."""
     config = dict(config)
-    matched = matched_of_0_1(config)
+    matched = match.matched_of_0_1(config)
 
     def revive(value):
         if not isinstance(value, dict):

@@ -1,12 +1,12 @@
 """`preset_rules`: the rules of a well-known recipe, for a model that exists."""
 
-from keras_decay.optimizers._model_rules import (
+from keras_decay.optimizers.rules.of_model import (
     check_model,
     check_preset,
     decayed,
     rules_by_path,
 )
-from keras_decay.optimizers._strength import check_strength
+from keras_decay.optimizers.strength import check_strength
 
 
 def preset_rules(preset, model, weight_decay):

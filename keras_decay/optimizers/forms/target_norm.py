@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.optimizers._strength import check_strength
-from keras_decay.optimizers.forms._base import DecayForm, Pull, as_float64
+from keras_decay.optimizers.forms.base import DecayForm, Pull, as_float64
+from keras_decay.optimizers.strength import check_strength
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")

@@ -6,7 +6,7 @@ read the weight before the inner step; read it after; write what decay makes of 
 from keras import ops
 
 from keras_decay.ground import backend
-from keras_decay.optimizers._residual import RESIDUAL, parted, whole
+from keras_decay.optimizers.step.residual import RESIDUAL, parted, whole
 from keras_decay.regularizers.penalty.algebra import computable
 
 

@@ -6,12 +6,12 @@ import keras
 from keras import ops
 
 from keras_decay.ground import backend
-from keras_decay.optimizers._couplings import COUPLINGS
-from keras_decay.optimizers._residual import RESIDUAL
-from keras_decay.optimizers._rules import Decay
-from keras_decay.optimizers._update import decayed
-from keras_decay.optimizers._views import assign_if, view_of
-from keras_decay.optimizers.forms._base import Circumstances, Pull
+from keras_decay.optimizers.forms import Circumstances, Pull
+from keras_decay.optimizers.rules import Decay
+from keras_decay.optimizers.step.residual import RESIDUAL
+from keras_decay.optimizers.step.update import decayed
+from keras_decay.optimizers.step.weights import assign_if, view_of
+from keras_decay.optimizers.strength import COUPLINGS
 
 
 class Target(NamedTuple):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay.optimizers._residual import RESIDUAL, needs_residual
+from keras_decay.optimizers.step.residual import RESIDUAL, needs_residual
 
 
 class Memory:

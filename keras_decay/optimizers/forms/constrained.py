@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.optimizers.forms._base import DecayForm, Pull, as_float64
+from keras_decay.optimizers.forms.base import DecayForm, Pull, as_float64
 
 NEVER = math.inf
 

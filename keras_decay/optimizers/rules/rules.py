@@ -7,9 +7,9 @@ import keras
 
 from keras_decay import selection
 from keras_decay.ground import validation
-from keras_decay.optimizers._couplings import coupling as check_coupling
-from keras_decay.optimizers._strength import KINDS, Strength
-from keras_decay.optimizers.forms._base import PLAIN, DecayForm
+from keras_decay.optimizers.forms import PLAIN, DecayForm
+from keras_decay.optimizers.strength import KINDS, Strength
+from keras_decay.optimizers.strength import coupling as check_coupling
 from keras_decay.regularizers import Penalty
 
 
