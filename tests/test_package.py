@@ -25,7 +25,7 @@ LAYERS = [
     {"constraints"},
     {"regularizers"},
     {"conventions"},
-    {"selection"},
+    {"models"},
     {"ground"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras_decay import selection
+from keras_decay.models import decays_by_default, matches
 from keras_decay.optimizers._match import changes, is_about
 from keras_decay.optimizers._rules import (
     Decay,
@@ -87,7 +87,7 @@ class Plan:
         """Decide for each variable by its path, or as a config of version 0.1 says."""
         paths = [variable_path(variable) for variable in variables]
         shapes = [[int(size) for size in variable.shape] for variable in variables]
-        chosen, self.problem = selection.matches(self.patterns, paths)
+        chosen, self.problem = matches(self.patterns, paths)
         self.outcome = [
             {
                 "path": path,
@@ -124,7 +124,7 @@ class Plan:
         return changed
 
     def _default_for(self, path, shape):
-        decays = selection.decays_by_default(path, len(shape))
+        decays = decays_by_default(path, len(shape))
         return DEFAULT if self.default is not None and decays else None
 
     def decay_of(self, index):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_decay.optimizers._variable_kinds import holders_by_id
+from keras_decay.models import holders_by_id
 from keras_decay.regularizers import Penalty
 from keras_decay.tools._penalties import same
 from keras_decay.tools._survival import deciders, loads_alike, tree, units

@@ -11,7 +11,7 @@ import random
 
 import keras
 
-from keras_decay.optimizers._variable_kinds import held
+from keras_decay.models import held
 from keras_decay.tools._penalties import same
 
 

@@ -11,7 +11,7 @@ from keras import layers
 from support import to_numpy
 
 import keras_decay as kd
-from keras_decay.optimizers._variable_kinds import holders_by_id
+from keras_decay.models import holders_by_id
 from keras_decay.tools._layer_axes import HEADS, ROWS, attention_roles, axis_of
 from keras_decay.tools._survival import tree
 

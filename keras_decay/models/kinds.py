@@ -4,7 +4,7 @@ import re
 
 import keras
 
-from keras_decay import selection
+from keras_decay.models.paths import SPARED_NAMES
 
 BIAS, SCALE, EMBEDDING, WEIGHT = "bias", "scale", "embedding", "weight"
 
@@ -85,9 +85,7 @@ def _kind(variable, holders):
         return BIAS
     if any("kernel" in name for name in names):
         return WEIGHT
-    if not selection.SPARED_NAMES.isdisjoint(names) or any(
-        "norm" in c for c in classes
-    ):
+    if not SPARED_NAMES.isdisjoint(names) or any("norm" in c for c in classes):
         return SCALE
     if any(EMBEDDING_NAME.search(name) for name in names) or any(
         "embed" in c and "patch" not in c for c in classes
