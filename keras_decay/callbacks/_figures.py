@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from pathlib import Path
 
 from keras_decay.callbacks import _throttle
 from keras_decay.curves import _drawing, _rows
@@ -90,9 +89,7 @@ def _paths(figure):
 def _figure_path(path, figure):
     formats = ", ".join(FORMATS)
     must = f"a path that ends in one of {formats}, or a list of such paths"
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(validation.received("figure", figure, must))
-    path = Path(path).expanduser()
+    path = validation.path("figure", path, must)
     if path.suffix.lower() not in FORMATS:
         raise ValueError(validation.received("figure", figure, must))
     return path

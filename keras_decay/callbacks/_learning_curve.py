@@ -1,6 +1,5 @@
 """The callback that records a training, epoch by epoch."""
 
-import os
 from pathlib import Path
 
 import keras
@@ -152,9 +151,9 @@ class LearningCurve(Recording, keras.callbacks.Callback):
         stop_on_overfit=None,
     ):
         super().__init__()
-        if path is not None and not isinstance(path, (str, os.PathLike)):
-            raise TypeError(validation.received("path", path, "a path or None"))
-        self.path = None if path is None else Path(path).expanduser()
+        self.path = None
+        if path is not None:
+            self.path = validation.path("path", path, "a path or None")
         self.track_penalty = _penalty(track_penalty)
         self.track_norms = validation.boolean("track_norms", track_norms)
         self.track_batches = track_batches

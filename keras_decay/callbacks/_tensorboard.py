@@ -1,9 +1,7 @@
 """A curve as TensorBoard's scalars, by TensorBoard's own writer and no TensorFlow."""
 
-import os
 import time
 import warnings
-from pathlib import Path
 
 from keras_decay.callbacks._figures import check_writable
 from keras_decay.ground import validation
@@ -25,10 +23,10 @@ class TensorBoard:
     """
 
     def __init__(self, folder):
-        if folder is not None and not isinstance(folder, (str, os.PathLike)):
+        self._folder = None
+        if folder is not None:
             must = "the path of a folder or None"
-            raise TypeError(validation.received("tensorboard", folder, must))
-        self._folder = None if folder is None else Path(folder).expanduser()
+            self._folder = validation.path("tensorboard", folder, must)
         self._writers = {}
         self._first = None
         if folder is not None:

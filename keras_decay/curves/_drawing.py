@@ -82,9 +82,7 @@ def column_of(rows, metric):
         column = _known_names.canonical(metric) or metric
     if isinstance(column, str) and column.removeprefix("val_") in known:
         return column.removeprefix("val_")
-    raise ValueError(
-        validation.received("metric", metric, f"one of {', '.join(known) or 'none'}")
-    )
+    return validation.choice("metric", metric, known)
 
 
 def drawable(values):

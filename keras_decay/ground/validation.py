@@ -6,7 +6,9 @@ imported where a tensor may be met, so that arithmetic alone does not load it.
 """
 
 import math
+import os
 from numbers import Real
+from pathlib import Path
 
 import numpy as np
 
@@ -61,6 +63,36 @@ def boolean(name, value):
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(received(name, value, "True or False"))
     return bool(value)
+
+
+def choice(name, value, options, remedy=""):
+    """`value`, which must be one of `options`, or a clear error.
+
+    Args:
+        name: The argument's name.
+        value: The argument.
+        options: The allowed values, texts or booleans.
+        remedy: What to do instead, in a sentence.
+    """
+    options = list(options)
+    # By type, too: 1 equals True, and an array compares with each of its entries.
+    if any(isinstance(value, type(option)) and value == option for option in options):
+        return value
+    must = f"one of {', '.join(map(repr, options)) or 'none'}"
+    raise ValueError(received(name, value, must, remedy))
+
+
+def path(name, value, must="a path"):
+    """`value` as a `pathlib.Path` with `~` expanded, or a clear error.
+
+    Args:
+        name: The argument's name.
+        value: A text or path-like object.
+        must: What the argument must be, for the error.
+    """
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(received(name, value, must))
+    return Path(value).expanduser()
 
 
 def is_scalar_tensor(value):

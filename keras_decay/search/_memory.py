@@ -9,10 +9,8 @@ next one can say in what it differs.
 import contextlib
 import hashlib
 import json
-import os
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 
@@ -39,10 +37,8 @@ class Memory:
     """
 
     def __init__(self, path):
-        if not isinstance(path, (str, os.PathLike)):
-            must = "None or the path of a folder"
-            raise TypeError(validation.received("memory", path, must))
-        self._folder = Path(path).expanduser().absolute()
+        must = "None or the path of a folder"
+        self._folder = validation.path("memory", path, must).absolute()
         self._fails = False
         try:
             self._open()

@@ -118,9 +118,8 @@ class SweepResult:
                 such metric.
         """
         known = [n.removeprefix("val_") for n in self.final if n.startswith("val_")]
-        if metric not in known:
-            must = f"one of {', '.join(known) or 'none, as nothing was held out'}"
-            raise ValueError(validation.received("metric", metric, must))
+        remedy = "" if known else "Nothing was held out."
+        validation.choice("metric", metric, known, remedy)
         return _plots.of_sweep(self, ax, param, metric)
 
     def to_dataframe(self, epochs=False):

@@ -85,7 +85,7 @@ def test_smoothing_leaves_the_raw_line_faint():
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"metric": "f1"}, "one of acc, loss"),
+        ({"metric": "f1"}, "one of 'acc', 'loss'"),
         ({"metric": None}, "`metric`"),
         ({"smooth": -1}, "`smooth`"),
     ],
