@@ -29,23 +29,41 @@ def pattern(name, value):
     return value
 
 
+class RuleMatchesNothing(ValueError):
+    """A pattern of `rules` decides for no variable. The message lists the paths.
+
+    Args:
+        sentence: The fault in one sentence, without its full stop.
+        paths: The paths of the variables.
+    """
+
+    def __init__(self, sentence, paths):
+        super().__init__(sentence, paths)  # the arguments again, so that it pickles
+        self.sentence = sentence
+        self.paths = paths
+
+    def __str__(self):
+        listing = "".join(f"\n  {path}" for path in self.paths)
+        return f"{self.sentence}. The trainable variables are:{listing}"
+
+
 def first_matches(patterns, paths):
     """For each path the index of the first pattern found in it, else None.
 
     Raises:
-        ValueError: If a pattern decides nothing; the message lists the paths.
+        RuleMatchesNothing: If a pattern decides for no path.
     """
     chosen, problem = matches(patterns, paths)
-    if problem:
-        raise ValueError(problem)
+    if problem is not None:
+        raise problem
     return chosen
 
 
 def matches(patterns, paths):
-    """As `first_matches`, with a pattern that decides nothing reported and not raised.
+    """As `first_matches`, but return the error about a pattern instead of raising it.
 
     Returns:
-        The indices, and the text of the problem or None.
+        The indices, and a `RuleMatchesNothing` or None.
     """
     # Compiled once: the cache of `re` is too small for a rule for every variable.
     compiled = [re.compile(expression) for expression in patterns]
@@ -61,9 +79,9 @@ def matches(patterns, paths):
             problem = "matches only variables that earlier rules decide already"
         else:
             problem = "matches no variable"
-        listing = "".join(f"\n  {path}" for path in paths)
-        return chosen, (
+        sentence = (
             f"`rules` must each match a trainable variable, but the pattern "
-            f"{expression!r} {problem}. The trainable variables are:{listing}"
+            f"{expression!r} {problem}"
         )
+        return chosen, RuleMatchesNothing(sentence, list(paths))
     return chosen, None

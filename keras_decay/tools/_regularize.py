@@ -3,12 +3,17 @@
 import keras
 
 from keras_decay.ground import backend, validation
-from keras_decay.models import decays_by_default, first_matches, pattern
+from keras_decay.models import (
+    all_layers,
+    decays_by_default,
+    first_matches,
+    owners_by_id,
+    pattern,
+)
 from keras_decay.regularizers import Penalty
-from keras_decay.tools._attachment import Attachment, owners_by_id
+from keras_decay.tools._attachment import Attachment
 from keras_decay.tools._layer_axes import attention_roles, axis_of
 from keras_decay.tools._regularized import Regularized
-from keras_decay.tools._survival import tree
 
 FORM = "a list of tuples (path regex, penalty or None), or one penalty"
 PENALTY = "a penalty of keras_decay or Keras, or None to remove one"
@@ -72,7 +77,7 @@ def regularize(model, rules, *, allow_unsaved=False):
     allow_unsaved = validation.boolean("allow_unsaved", allow_unsaved)
     variables = model.trainable_variables
     names, chosen = _chosen(rules, variables)
-    owners, roles = owners_by_id(model), attention_roles(tree(model))
+    owners, roles = owners_by_id(model), attention_roles(all_layers(model))
     penalties = [
         (variable, _resolved(name, penalty, variable, owners, roles))
         for variable, name, penalty in zip(variables, names, chosen, strict=True)
