@@ -3,8 +3,7 @@
 import time
 import warnings
 
-from keras_decay.callbacks._figures import check_writable
-from keras_decay.ground import validation
+from keras_decay.ground import files, validation
 
 FOLDERS = {"val_": "validation", "train_": "reevaluated"}
 TRAINING = "train"
@@ -35,7 +34,7 @@ class TensorBoard:
     def check(self):
         """Refuse a folder that cannot be written, before training."""
         if self._folder is not None:
-            check_writable("tensorboard", self._folder / TRAINING / "events")
+            files.check_writable("tensorboard", self._folder / TRAINING / "events")
 
     def start(self, epoch):
         """Training begins at this epoch: later ones of an earlier run are void."""

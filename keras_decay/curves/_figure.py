@@ -7,8 +7,8 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from keras_decay.curves import _rows
 from keras_decay.curves._looks import FAINT, INK
+from keras_decay.ground import files
 
 # Figures are made without pyplot, so that none is left open and no window or notebook
 # is touched.
@@ -54,7 +54,7 @@ def save(figure, path):
         "pdf.fonttype": 42,
     }
     with rc_context(settings):
-        _rows.replace(
+        files.replace(
             path, lambda file: figure.savefig(file, format=extension, facecolor="white")
         )
 

@@ -3,7 +3,7 @@
 import csv
 import io
 
-from keras_decay.curves import _rows
+from keras_decay.ground import files
 from keras_decay.ground.frames import data_frame
 
 # What is recorded in a dict of numbers becomes a column for each of its keys.
@@ -25,7 +25,7 @@ def write_csv(rows, path):
     writer.writeheader()
     writer.writerows(flat)
     content = text.getvalue().encode()
-    _rows.replace(path, lambda file: file.write(content))
+    files.replace(path, lambda file: file.write(content))
 
 
 def _table(rows):
