@@ -6,10 +6,9 @@ from keras_decay.curves import (
     _columns,
     _diagnosis,
     _known_names,
-    _looks,
     _smoothing,
 )
-from keras_decay.ground import validation
+from keras_decay.ground import looks, validation
 
 # Keras' training values are averages over the epoch, validation is measured at its
 # end: in time the former lie half an epoch earlier. These are measured at the end too.
@@ -48,8 +47,8 @@ def draw(rows, ax=None, metric="loss", smooth=0, log=False):
     own = ax is None
     ax = _figure.new_axes() if own else ax
     parts = (
-        (train, earlier, _looks.TRAINING, _looks.DASHED, "training"),
-        (val, 0.0, _looks.VALIDATION, _looks.SOLID, "validation"),
+        (train, earlier, looks.TRAINING, looks.DASHED, "training"),
+        (val, 0.0, looks.VALIDATION, looks.SOLID, "validation"),
     )
     drawn = [_line(ax, smooth, *part) for part in parts if len(part[0])]
     label = label_of(column)
@@ -165,7 +164,7 @@ def _mark_restarts(ax, rows):
         place = ax.get_xaxis_transform()
         limits = ax.get_xlim()
         ax.plot(
-            epochs, foot, "^", color=_looks.INK, ms=3, transform=place, clip_on=False
+            epochs, foot, "^", color=looks.INK, ms=3, transform=place, clip_on=False
         )
         ax.set_xlim(limits)
     return bool(epochs)
@@ -183,8 +182,8 @@ def _mark_best(ax, diagnosis):
     if diagnosis.onset_epoch is not None:
         left, right = ax.get_xlim()
         ax.axvspan(
-            diagnosis.onset_epoch, right, color=_looks.VALIDATION, alpha=0.07, lw=0
+            diagnosis.onset_epoch, right, color=looks.VALIDATION, alpha=0.07, lw=0
         )
         ax.set_xlim(left, right)
-    ax.axvline(epoch, color=_looks.FAINT, linewidth=0.7, linestyle=(0, (1, 1.5)))
-    return epoch, f"best epoch {epoch}", _looks.FAINT
+    ax.axvline(epoch, color=looks.FAINT, linewidth=0.7, linestyle=(0, (1, 1.5)))
+    return epoch, f"best epoch {epoch}", looks.FAINT

@@ -7,8 +7,8 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from keras_decay.curves._looks import FAINT, INK
 from keras_decay.ground import files
+from keras_decay.ground.looks import FAINT, INK
 
 # Figures are made without pyplot, so that none is left open and no window or notebook
 # is touched.

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_decay.curves import _columns, _drawing, _looks, _smoothing
-from keras_decay.ground import validation
+from keras_decay.curves import _columns, _drawing, _smoothing
+from keras_decay.ground import looks, validation
 
 
 def plot_curves(curves, ax=None, *, metric="loss", smooth=0, log=False):
@@ -73,7 +73,7 @@ def plot_curves(curves, ax=None, *, metric="loss", smooth=0, log=False):
     train_column, shift, words = _training(everything, column)
     ends, phases = [], set()
     for index, (name, group) in enumerate(runs.items()):
-        look = _looks.colour_and_style(index)
+        look = looks.colour_and_style(index)
         train = _group(ax, group, train_column, shift, smooth, look, None)
         val = _group(ax, group, f"val_{column}", 0.0, smooth, look, name)
         end = val or train

@@ -3,6 +3,7 @@
 - `backend`: the operations that Keras does not offer alike on its three backends.
 - `files`: files written whole, and by one training at a time.
 - `frames`: tables as pandas data frames.
+- `looks`: colours, kinds of lines, and places of labels in figures.
 - `progress`: a bar on a terminal.
 - `validation`: checks of arguments, and the form of their messages.
 
@@ -10,4 +11,4 @@ Import a file by its name (`from keras_decay.ground import validation`); each lo
 first use, so that none brings in Keras, pandas or rich before it is needed.
 """
 
-__all__ = ["backend", "files", "frames", "progress", "validation"]
+__all__ = ["backend", "files", "frames", "looks", "progress", "validation"]

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from keras_decay.curves import _figure, _looks, _places, plot_curves
+from keras_decay.curves import _figure, _places, plot_curves
+from keras_decay.ground import looks
 
 NAMES = ["no penalty", "L2(0.01)", "L1(0.001)", "AdamW", "dropout", "lasso", "net", "8"]
 
@@ -85,7 +86,7 @@ def test_eight_curves_are_told_apart_without_colour_too(curves):
     ax = plot_curves(family(curves, NAMES))
     lines = [line for line in ax.lines if line.get_label() in NAMES]
     assert len({line.get_color() for line in lines}) == 8
-    looks = [_looks.colour_and_style(index) for index in range(32)]
+    looks = [looks.colour_and_style(index) for index in range(32)]
     assert len(set(looks)) == 32
     near = itertools.pairwise(looks)
     assert all(one[1] != other[1] for one, other in near)
