@@ -73,7 +73,7 @@ def _ticks(axis, values):
 
 
 def _colour_bar(ax, mesh, own):
-    from keras_decay.curves._figure import FAINT, SMALL
+    from keras_decay.curves._figure import SMALL
 
     if own:
         box = ax.get_position()
@@ -82,4 +82,6 @@ def _colour_bar(ax, mesh, own):
     else:
         bar = ax.figure.colorbar(mesh, ax=ax)
     bar.outline.set_visible(False)
-    bar.ax.tick_params(colors=FAINT, labelsize=SMALL, length=0, pad=2.5, which="both")
+    bar.ax.tick_params(
+        colors=looks.FAINT, labelsize=SMALL, length=0, pad=2.5, which="both"
+    )

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from keras_decay.curves import _picture, _places
+from keras_decay.curves import _picture
 from keras_decay.ground import looks
 
 WIDTH, HEIGHT = 620, 380
@@ -55,15 +55,15 @@ def _parts(picture):
         )
     for value, share in picture.ticks():
         y = frame.bottom - share * frame.height
-        yield _line(LEFT, y, WIDTH - RIGHT, y, "#e8e8e8")
+        yield _line(LEFT, y, WIDTH - RIGHT, y, looks.GRID)
         yield _text(LEFT - 6, y + 4, f"{value:g}", looks.FAINT, _END)
     for epoch in _epochs(*picture.x_limits):
         x = frame.x(picture, epoch)
-        yield _line(x, top, x, frame.bottom, "#e8e8e8")
+        yield _line(x, top, x, frame.bottom, looks.GRID)
         middle = ' text-anchor="middle"'
         yield _text(x, frame.bottom + 16, f"{epoch:g}", looks.FAINT, middle)
-    yield _line(LEFT, top, LEFT, frame.bottom, "#b0b0b0")
-    yield _line(LEFT, frame.bottom, WIDTH - RIGHT, frame.bottom, "#b0b0b0")
+    yield _line(LEFT, top, LEFT, frame.bottom, looks.FRAME)
+    yield _line(LEFT, frame.bottom, WIDTH - RIGHT, frame.bottom, looks.FRAME)
     yield _text(
         (LEFT + WIDTH - RIGHT) / 2,
         HEIGHT - 8,
@@ -121,7 +121,7 @@ def _curves(picture, frame):
         if drawn.any():
             ends.append((frame.bottom - y[drawn][-1], line.name))
     ends.sort()
-    places = _places.spread([height for height, _ in ends], 16, frame.height)
+    places = looks.spread([height for height, _ in ends], 16, 0, frame.height)
     for place, (_, name) in zip(places, ends, strict=True):
         y = frame.bottom - place + 4
         yield _text(WIDTH - RIGHT + 8, y, name, COLOURS[name])
