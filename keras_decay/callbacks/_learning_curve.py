@@ -16,7 +16,7 @@ from keras_decay.callbacks._running_fit import RunningFit, arguments_of_fit
 from keras_decay.callbacks._stop_on_overfit import StopOnOverfit
 from keras_decay.callbacks._tensorboard import TensorBoard
 from keras_decay.curves import _columns
-from keras_decay.ground import backend, validation
+from keras_decay.ground import backend, schema, validation
 
 
 class LearningCurve(Recording, keras.callbacks.Callback):
@@ -268,7 +268,7 @@ class LearningCurve(Recording, keras.callbacks.Callback):
             return
         row = self._epoch.row(self._number(epoch), self.model, logs or {})
         if self._restarted:
-            row["restart"] = True
+            row[schema.RESTART] = True
             self._restarted = False
         if self.track_norms:
             row.update(_record.weights(self.model))

@@ -3,12 +3,10 @@
 import time
 import warnings
 
-from keras_decay.ground import files, validation
+from keras_decay.ground import files, schema, validation
 
-FOLDERS = {"val_": "validation", "train_": "reevaluated"}
+FOLDERS = {schema.VALIDATION: "validation", schema.REEVALUATED: "reevaluated"}
 TRAINING = "train"
-# They say where a row stands, which TensorBoard has as the step.
-_PLACES = ("epoch", "step")
 
 
 class TensorBoard:
@@ -81,7 +79,7 @@ def scalars_of(row):
         for prefix, other in FOLDERS.items():
             if key.startswith(prefix):
                 folder, name = other, key.removeprefix(prefix)
-        if key in _PLACES:
+        if key in schema.PLACES:  # TensorBoard has them as the step
             continue
         parts = value if isinstance(value, dict) else {None: value}
         for part, number in parts.items():

@@ -8,13 +8,8 @@ from keras_decay.curves import (
     _known_names,
     _smoothing,
 )
-from keras_decay.ground import looks, validation
+from keras_decay.ground import looks, schema, validation
 
-# Keras' training values are averages over the epoch, validation is measured at its
-# end: in time the former lie half an epoch earlier. These are measured at the end too.
-AT_THE_END = ("learning_rate", "seconds")
-# Before the name of what was evaluated again on the training data, at an epoch's end.
-REEVALUATED = "train_"
 WITHOUT_PENALTY = "loss without penalty"
 
 
@@ -76,11 +71,13 @@ def column_of(rows, metric):
     column = metric
     if metric == "loss":
         column = _columns.loss_columns(rows)
-    elif isinstance(metric, str) and metric.removeprefix("val_") not in known:
+    elif (
+        isinstance(metric, str) and metric.removeprefix(schema.VALIDATION) not in known
+    ):
         # A name that was understood as ours when the curve was read.
         column = _known_names.canonical(metric) or metric
-    if isinstance(column, str) and column.removeprefix("val_") in known:
-        return column.removeprefix("val_")
+    if isinstance(column, str) and column.removeprefix(schema.VALIDATION) in known:
+        return column.removeprefix(schema.VALIDATION)
     return validation.choice("metric", metric, known)
 
 
@@ -135,15 +132,24 @@ def training(rows, column):
     Returns:
         The series, by how many epochs it lies earlier, and what a reader must know.
     """
-    again = _columns.series(rows, REEVALUATED + column)
+    again = _columns.series(rows, schema.REEVALUATED + column)
     if len(again):
         return again, 0.0, "Training is evaluated at the epoch's end."
-    return _columns.series(rows, column), 0.0 if column in AT_THE_END else 0.5, ""
+    return _columns.series(rows, column), lead(column), ""
+
+
+def lead(column):
+    """By how many epochs the training values of a column lie before the epoch's end.
+
+    Keras' training values are averages over the epoch, validation is measured at its
+    end: in time the former lie half an epoch earlier.
+    """
+    return 0.0 if column in schema.AT_THE_END else 0.5
 
 
 def label_of(column):
     """The name of a column on an axis."""
-    return WITHOUT_PENALTY if column == "data_loss" else column.replace("_", " ")
+    return WITHOUT_PENALTY if column == schema.DATA_LOSS else column.replace("_", " ")
 
 
 def capital(text):
@@ -158,7 +164,7 @@ def sentence_of(diagnosis):
 
 def _mark_restarts(ax, rows):
     """A small mark on the axis where training went on after an interruption."""
-    epochs = [row["epoch"] - 0.5 for row in rows if row.get("restart")]
+    epochs = [row["epoch"] - 0.5 for row in rows if row.get(schema.RESTART)]
     if epochs:
         foot = [0.0] * len(epochs)
         place = ax.get_xaxis_transform()
