@@ -15,7 +15,7 @@ from keras_decay.tools._pruning._flow import Flow
 from keras_decay.tools._text import table, wrapped
 
 COLUMNS = ("path", "shape", "entries", "zeros", "fraction", "nans")
-# Title, key, width at most, priority: see `_text`.
+# Title, key, and what `tables.Column` calls `most` and `rank`.
 VARIABLES = (
     ("shape", "shape", 16, 2),
     ("entries", "entries", 12, 1),
