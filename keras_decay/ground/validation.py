@@ -2,7 +2,7 @@
 
 Every message reads "`name` must be …. Received: name=value", then what to do. The
 checks run in constructors, on plain Python values, before any training starts. Keras is
-imported where a tensor may be met, so that arithmetic alone does not load it.
+imported only by the checks that accept tensors, so that arithmetic does not load it.
 """
 
 import math
@@ -119,7 +119,7 @@ def strength(name, value):
 
 
 def scale(name, value):
-    """A prior's scale: the same, but a number must be greater than zero."""
+    """As `strength`, for a prior's scale: a number must be greater than zero."""
     if _is_tensor(name, value):
         return value
     return number(name, value, above=0)

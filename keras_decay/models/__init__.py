@@ -1,4 +1,4 @@
-"""Questions to a Keras model: what it holds, and which variables a rule means.
+"""Questions to a Keras model: what it holds, and which variables rules select.
 
 - `layers_of`: the layers that Keras tracks, in Keras' order.
 - `all_layers`: all layers, also those that Keras does not track.
@@ -7,7 +7,7 @@
 - `unique`: variables or layers, each once.
 - `variable_kinds`: bias, scale, embedding or weight, for each trainable variable.
 - `role_of`: what a variable is in its layer, by its path.
-- `decays_by_default`: whether a variable is decayed where no rule speaks of it.
+- `decays_by_default`: whether a variable that no rule matches is decayed.
 - `pattern`: a check of a rule's pattern.
 - `first_matches`, `matches`: which of some patterns decides for each path.
 - `RuleMatchesNothing`: the error about a pattern that decides nothing.

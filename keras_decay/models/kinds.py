@@ -15,8 +15,8 @@ NORMALIZATIONS = (
     keras.layers.LayerNormalization,
     keras.layers.RMSNormalization,
 )
-# The names that layers outside Keras give to tables and tokens that are learned as
-# they are, without an input to multiply: "pos_embed", "embeddings", "cls_token".
+# Names of tables and tokens in layers outside Keras: "pos_embed", "embeddings",
+# "cls_token". They are learned as they are, and multiply no input.
 EMBEDDING_NAME = re.compile(
     r"embed(ding)?s?(\b|_|\d)|(^|_)(cls|class|dist|distillation|mask|register)_tokens?"
 )
@@ -66,7 +66,7 @@ def role_of(path):
 
 def _kind(variable, holders):
     layers = [layer for layer, _ in holders]
-    # A table may have two owners, where it also makes the logits.
+    # A table that also makes the logits has two owners.
     if any(isinstance(layer, keras.layers.Embedding) for layer in layers):
         return EMBEDDING
     if any(isinstance(layer, NORMALIZATIONS) for layer in layers):

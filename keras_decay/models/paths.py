@@ -1,23 +1,23 @@
-"""Which variables a rule means: paths, patterns and the default selection."""
+"""Which variables rules select: patterns, paths, and the default without a rule."""
 
 import re
 
 from keras_decay.ground import validation
 
-# Kernels are decayed; what shifts or scales a layer's output is not. The names count
-# and not the rank alone: biases and scales of some layers have rank 2.
+# Kernels are decayed. Variables that shift or scale a layer's output are not, whatever
+# their rank: biases and scales of some layers have rank 2.
 SPARED_NAMES = frozenset(("bias", "gamma", "beta", "scale", "offset", "alpha"))
 SPARED_PREFIX = "moving_"
 
 
 def decays_by_default(path, rank):
-    """Whether a variable is decayed where no rule speaks of it."""
+    """Whether a variable that no rule matches is decayed."""
     name = path.rsplit("/", 1)[-1]
     return rank >= 2 and name not in SPARED_NAMES and not name.startswith(SPARED_PREFIX)
 
 
 def pattern(name, value):
-    """`value` checked to be a regular expression; it is searched for in paths."""
+    """`value`, which must be a regular expression, or a clear error."""
     if not isinstance(value, str):
         raise TypeError(validation.received(name, value, "a regular expression"))
     try:
