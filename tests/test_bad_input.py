@@ -229,7 +229,7 @@ CASES = {
     "a drawing of nothing": (lambda folder: kd.LearningCurve().plot(), "empty|no rows"),
     "a metric that was not recorded": (
         lambda folder: kd.plot_curves({"run": epoch_rows()}, metric="accuracy"),
-        "`metric` must be one of loss.*accuracy",
+        "`metric` must be one of 'loss'.*accuracy",
     ),
     "a comparison of nothing": (lambda folder: kd.plot_curves({}), "`curves` must"),
     "a verdict on a number": (lambda folder: kd.diagnose(3), "rows_or_history.*3"),

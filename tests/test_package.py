@@ -25,7 +25,7 @@ LAYERS = [
     {"constraints"},
     {"regularizers"},
     {"conventions"},
-    {"selection"},
+    {"models"},
     {"ground"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -70,6 +70,7 @@ def test_the_backends_are_imported_in_their_own_files_only():
 
 
 ROOMS = [
+    "models",
     "optimizers",
     "callbacks",
     "regularizers",
@@ -82,6 +83,9 @@ ROOMS = [
 # of Optimizer what its methods share, of a model what LearningCurve measures by, and of
 # other optimizers what audit must know of them.
 PROTECTED = {
+    "models": {
+        "_flatten_layers",  # of a layer: the layers that Keras tracks within it
+    },
     "optimizers": {
         "_check_variables_are_known",
         "_get_variable_index",
@@ -103,10 +107,8 @@ PROTECTED = {
         "_replace",  # of a NamedTuple
     },
     "search": {
-        "_layers",  # of a layer, whose own weights are told from those of the others
         "_exit",  # of the module os
         "_clear_losses",  # of a model, before a step is traced, as Keras does
-        "_flatten_layers",
         "_plan",  # our own optimizer's
         "_asdict",  # of a NamedTuple
         "_replace",  # the same
@@ -114,7 +116,6 @@ PROTECTED = {
     "tools": {
         "_memory",  # our own optimizer's
         "_exclude_from_weight_decay_pattern",
-        "_flatten_layers",
         "_iterations",
         "_learning_rate",
         "_should_use_adamw",

@@ -1,5 +1,7 @@
 """The losses of single batches, as many of them as memory is to be spent on."""
 
+from keras_decay.ground import schema
+
 
 class Batches:
     """Keeps at most `limit` evenly spaced batches of an epoch.
@@ -41,7 +43,7 @@ class Batches:
 
     def columns(self):
         """What was kept, as a dict of lists of one length."""
-        names = ("step", "data_loss", "penalty")
+        names = (schema.STEP, *schema.PARTS)
         return {
             name: [one[place] for one in self._kept] for place, name in enumerate(names)
         }

@@ -1,8 +1,8 @@
 """The file of a curve while a `fit` writes it."""
 
-from keras_decay.callbacks import _figures, _history_file
-from keras_decay.callbacks._lock import FileLock
+from keras_decay.callbacks import _history_file
 from keras_decay.curves import _rows
+from keras_decay.ground import files
 
 
 class CurveFile:
@@ -26,8 +26,8 @@ class CurveFile:
         self.close()
         if self.path is None:
             return
-        _figures.check_writable("path", self.path)
-        self._lock = FileLock(self.path, fit.is_running)
+        files.check_writable("path", self.path)
+        self._lock = files.WriteLock(self.path, fit.is_running)
         self._lock.acquire()
         fit.when_left(self._lock.release)
 
@@ -53,6 +53,8 @@ class CurveFile:
         )
 
     def append(self, row):
-        """Write a row, at once."""
+        """Write a row, at once, unless a later training has taken the file over."""
+        if self._lock is not None:
+            self._lock.check()
         if self.path is not None:
             _rows.append(self.path, row)

@@ -18,8 +18,8 @@ from keras import ops
 from keras_decay.callbacks import _carried, _loss_parts, _parts
 from keras_decay.callbacks._layers import ByLayer
 from keras_decay.callbacks._names import refuse_taken
-from keras_decay.callbacks._parts import NAMES
 from keras_decay.callbacks._silent import Silent
+from keras_decay.ground import schema
 
 ROWS, BATCHES = "rows", "batches"
 LAYERS, LAST = "layers", "last"
@@ -59,14 +59,16 @@ class DataLossMeter:
     def __init__(self, model, penalty, batches=False):
         self.model = model
         self.settings = (penalty, bool(batches))
-        self.names = NAMES if penalty else NAMES[:1]
+        self.names = schema.PARTS if penalty else schema.PARTS[:1]
         self.validating = False
         self._by_layer = ByLayer(model) if penalty == "layers" else None
         # Variables of a model under tf.distribute must be created in its scope.
         strategy = getattr(model, "distribute_strategy", None)
         with contextlib.nullcontext() if strategy is None else strategy.scope():
             self._means = {
-                phase: {kind: Silent(kind, len(NAMES)) for kind in (ROWS, BATCHES)}
+                phase: {
+                    kind: Silent(kind, len(schema.PARTS)) for kind in (ROWS, BATCHES)
+                }
                 for phase in _PHASES.values()
             }
             self._further = {}
@@ -74,7 +76,7 @@ class DataLossMeter:
                 size = len(self._by_layer.names)
                 self._further[LAYERS] = Silent("penalties", size)
             if batches:
-                self._further[LAST] = Silent("last_batch", len(NAMES), last=True)
+                self._further[LAST] = Silent("last_batch", len(schema.PARTS), last=True)
         # In which phases, "train" and "test", the model has computed its loss.
         self._seen = set()
         # The reason, where the parts of the loss cannot be told apart.
@@ -114,7 +116,9 @@ class DataLossMeter:
         recording = self._recording(model.compute_loss)
         self._fit = fit
         monitored = {getattr(one, "monitor", None) for one in fit.callbacks}
-        self._is_monitored = bool(monitored & {p + n for p in _PREFIXES for n in NAMES})
+        self._is_monitored = bool(
+            monitored & {p + n for p in _PREFIXES for n in schema.PARTS}
+        )
         self._before = {
             name: vars(model)[name] for name in _PATCHED if name in vars(model)
         }
@@ -205,7 +209,7 @@ class DataLossMeter:
         if not _carried.is_carried(means[ROWS].variables[0]):
             # Assigned now, a value of this step would stay in the variable.
             return
-        both = [parts[name] for name in NAMES]
+        both = [parts[name] for name in schema.PARTS]
         means[ROWS].update_state(both, weight)
         means[BATCHES].update_state(both, 1)
         if phase != "train":
@@ -329,7 +333,7 @@ class DataLossMeter:
         self._theirs = (None, None)
 
 
-_PREFIXES = ("", "val_")
+_PREFIXES = ("", schema.VALIDATION)
 
 
 def _batch_size(args, kwargs):

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from keras_decay.callbacks import _parts, _record
-from keras_decay.callbacks._reevaluation import PREFIX
+from keras_decay.ground import schema
 
 
 class Epoch:
@@ -45,13 +45,14 @@ class Epoch:
     def row(self, number, model, logs):
         """The row of the epoch with this number."""
         seconds = time.perf_counter() - self._began
-        row = {"epoch": number, "step": _record.steps_made(model)}
+        row = {schema.EPOCH: number, schema.STEP: _record.steps_made(model)}
         row.update({key: _record.plain(value) for key, value in logs.items()})
         training = self._meter.parts("train")
         losses, notes = self._losses("", training, logs)
-        if self._validation is not None or any(key.startswith("val_") for key in logs):
+        is_logged = any(key.startswith(schema.VALIDATION) for key in logs)
+        if self._validation is not None or is_logged:
             validation = self._validation or _parts.unknown(_parts.NOT_CALLED)
-            more, further = self._losses("val_", validation, logs)
+            more, further = self._losses(schema.VALIDATION, validation, logs)
             losses, notes = losses | more, notes + further
         if self._reevaluation is not None:
             row.update(self._reevaluated(model))
@@ -59,16 +60,16 @@ class Epoch:
             notes += [] if again is None else [again]
         row.update(losses)
         if notes:
-            row["data_loss_note"] = notes[0]
+            row[schema.NOTE] = notes[0]
         # Callbacks that change the rate at the end of an epoch log the one before.
-        row.setdefault("learning_rate", _record.learning_rate(model))
-        row.update(_record.decay(model, row["learning_rate"]))
-        row["seconds"] = seconds
+        row.setdefault(schema.LEARNING_RATE, _record.learning_rate(model))
+        row.update(_record.decay(model, row[schema.LEARNING_RATE]))
+        row[schema.SECONDS] = seconds
         layers = None if training.why_not else self._meter.layers()
         if layers is not None:
-            row["penalties"] = layers
+            row[schema.PENALTIES] = layers
         if self._batches is not None:
-            row["batches"] = self._batches.columns()
+            row[schema.BATCHES] = self._batches.columns()
         return row
 
     def _reevaluated(self, model):
@@ -77,7 +78,7 @@ class Epoch:
         values = {key: _record.plain(value) for key, value in logs.items()}
         parts = self._meter.parts("test")
         values.update({name: parts.values[name] for name in self._meter.names})
-        return {PREFIX + key: value for key, value in values.items()}
+        return {schema.REEVALUATED + key: value for key, value in values.items()}
 
     def _losses(self, prefix, parts, logs):
         """The columns of one loss, and the notes on them.

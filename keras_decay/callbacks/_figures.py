@@ -1,12 +1,10 @@
 """The figure files of a curve: checked before training, drawn within a time budget."""
 
-import os
 import warnings
-from pathlib import Path
 
 from keras_decay.callbacks import _throttle
-from keras_decay.curves import _drawing, _rows
-from keras_decay.ground import validation
+from keras_decay.curves import _drawing
+from keras_decay.ground import files, validation
 
 FORMATS = (".png", ".svg", ".pdf")
 # Drawing takes at most this share of the time of training; a live display has as much.
@@ -36,13 +34,13 @@ class Figures:
     def start(self):
         """Check that every file can be written, and start the clock."""
         for path in self.paths:
-            check_writable("figure", path)
+            files.check_writable("figure", path)
         self._throttle.start()
 
     def clear(self):
         """Remove what a killed training has left of a figure half drawn."""
         for path in self.paths:
-            _rows.remove_leftovers(path)
+            files.remove_leftovers(path)
 
     @property
     def grow(self):
@@ -90,29 +88,7 @@ def _paths(figure):
 def _figure_path(path, figure):
     formats = ", ".join(FORMATS)
     must = f"a path that ends in one of {formats}, or a list of such paths"
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(validation.received("figure", figure, must))
-    path = Path(path).expanduser()
+    path = validation.path("figure", path, must)
     if path.suffix.lower() not in FORMATS:
         raise ValueError(validation.received("figure", figure, must))
     return path
-
-
-def check_writable(name, path):
-    """Make the folder of `path` and try it; an error names the argument `name`."""
-    probe = path.parent / f".{path.name}-{os.getpid()}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-        if path.is_dir():
-            raise IsADirectoryError(f"{str(path)!r} is a folder")
-        if path.exists():
-            with path.open("ab"):
-                pass
-    except OSError as error:
-        reason = error.strerror or error
-        raise OSError(
-            f"`{name}` cannot be written to {str(path)!r}: {reason}. Choose another "
-            "path."
-        ) from error

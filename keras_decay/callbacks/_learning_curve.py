@@ -1,6 +1,5 @@
 """The callback that records a training, epoch by epoch."""
 
-import os
 from pathlib import Path
 
 import keras
@@ -17,7 +16,7 @@ from keras_decay.callbacks._running_fit import RunningFit, arguments_of_fit
 from keras_decay.callbacks._stop_on_overfit import StopOnOverfit
 from keras_decay.callbacks._tensorboard import TensorBoard
 from keras_decay.curves import _columns
-from keras_decay.ground import backend, validation
+from keras_decay.ground import backend, schema, validation
 
 
 class LearningCurve(Recording, keras.callbacks.Callback):
@@ -152,9 +151,9 @@ class LearningCurve(Recording, keras.callbacks.Callback):
         stop_on_overfit=None,
     ):
         super().__init__()
-        if path is not None and not isinstance(path, (str, os.PathLike)):
-            raise TypeError(validation.received("path", path, "a path or None"))
-        self.path = None if path is None else Path(path).expanduser()
+        self.path = None
+        if path is not None:
+            self.path = validation.path("path", path, "a path or None")
         self.track_penalty = _penalty(track_penalty)
         self.track_norms = validation.boolean("track_norms", track_norms)
         self.track_batches = track_batches
@@ -269,7 +268,7 @@ class LearningCurve(Recording, keras.callbacks.Callback):
             return
         row = self._epoch.row(self._number(epoch), self.model, logs or {})
         if self._restarted:
-            row["restart"] = True
+            row[schema.RESTART] = True
             self._restarted = False
         if self.track_norms:
             row.update(_record.weights(self.model))

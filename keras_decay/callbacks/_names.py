@@ -2,19 +2,7 @@
 
 import keras
 
-# Further columns of a row that no metric may take.
-RESERVED = (
-    "epoch",
-    "step",
-    "seconds",
-    "learning_rate",
-    "decay",
-    "norms",
-    "zeros",
-    "penalties",
-    "batches",
-    "restart",
-)
+from keras_decay.ground import schema
 
 
 def refuse_taken(model, wanted):
@@ -30,7 +18,7 @@ def refuse_taken(model, wanted):
     outputs = getattr(model, "output_names", None) or ()
     if len(outputs) > 1:
         taken.update(f"{output}_loss" for output in outputs)
-    for name in (*wanted, *RESERVED):
+    for name in (*wanted, *schema.RESERVED):
         if name in taken:
             raise ValueError(
                 f"The model already reports something named {name!r}, under which "

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-NAMES = ("data_loss", "penalty")
+from keras_decay.ground import schema
+
 NOT_CALLED = "the model's own train_step or test_step does not call compute_loss"
 # Sums of float32 numbers are compared, whose rounding stays far below this.
 TOLERANCE = 1e-4
@@ -18,7 +19,7 @@ class Parts(NamedTuple):
     """What is known of one logged loss.
 
     Attributes:
-        values: Dict from `NAMES` to floats, or to None where they are not known.
+        values: Dict from `schema.PARTS` to floats, or to None where they are not known.
         why_not: The reason why they are not known, or None.
     """
 
@@ -28,7 +29,7 @@ class Parts(NamedTuple):
 
 def unknown(why_not):
     """Parts that are not known, for this reason."""
-    return Parts(dict.fromkeys(NAMES), why_not)
+    return Parts(dict.fromkeys(schema.PARTS), why_not)
 
 
 def explaining(candidates, logs, tolerance):
@@ -44,14 +45,14 @@ def explaining(candidates, logs, tolerance):
     """
     logged = logs.get("loss")
     if logged is None:
-        return Parts(dict(zip(NAMES, candidates[0], strict=True)))
+        return Parts(dict(zip(schema.PARTS, candidates[0], strict=True)))
     logged = np.asarray(keras.ops.convert_to_numpy(logged), dtype=float)
     if logged.size != 1:
         return unknown("the logged loss is not a single number")
     logged = float(logged.reshape(()))
     for parts in candidates:
         if _adds_up(parts, logged, tolerance):
-            return Parts(dict(zip(NAMES, parts, strict=True)))
+            return Parts(dict(zip(schema.PARTS, parts, strict=True)))
     return unknown(
         f"the logged loss is {logged:.6g}, and what compute_loss returned has the mean "
         f"{sum(candidates[0]):.6g}: the model's own train_step or test_step changes "

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_decay.ground import schema
 from keras_decay.optimizers.effective import effective_decay
 
 
@@ -41,8 +42,8 @@ def decay(model, rate):
     """
     found = effective_decay(getattr(model, "optimizer", None), rate)
     if list(found) == ["weight_decay"]:
-        return {"decay": found["weight_decay"]}
-    return {"decay": found} if found else {}
+        return {schema.DECAY: found["weight_decay"]}
+    return {schema.DECAY: found} if found else {}
 
 
 def weights(model):
@@ -66,8 +67,8 @@ def weights(model):
     # One transfer from the device for all of them.
     values = ops.convert_to_numpy(ops.stack(numbers)).tolist() if numbers else []
     return {
-        "norms": dict(zip(paths, values[::2], strict=True)),
-        "zeros": dict(zip(paths, values[1::2], strict=True)),
+        schema.NORMS: dict(zip(paths, values[::2], strict=True)),
+        schema.ZEROS: dict(zip(paths, values[1::2], strict=True)),
     }
 
 

@@ -6,8 +6,6 @@ Keras tells a callback nothing of the training data. They are local variables of
 
 from keras_decay.ground import backend, validation
 
-PREFIX = "train_"
-
 
 class Reevaluation:
     """Evaluates a model on the data that it is being trained on.

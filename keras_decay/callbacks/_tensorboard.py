@@ -1,17 +1,12 @@
 """A curve as TensorBoard's scalars, by TensorBoard's own writer and no TensorFlow."""
 
-import os
 import time
 import warnings
-from pathlib import Path
 
-from keras_decay.callbacks._figures import check_writable
-from keras_decay.ground import validation
+from keras_decay.ground import files, schema, validation
 
-FOLDERS = {"val_": "validation", "train_": "reevaluated"}
+FOLDERS = {schema.VALIDATION: "validation", schema.REEVALUATED: "reevaluated"}
 TRAINING = "train"
-# They say where a row stands, which TensorBoard has as the step.
-_PLACES = ("epoch", "step")
 
 
 class TensorBoard:
@@ -25,10 +20,10 @@ class TensorBoard:
     """
 
     def __init__(self, folder):
-        if folder is not None and not isinstance(folder, (str, os.PathLike)):
+        self._folder = None
+        if folder is not None:
             must = "the path of a folder or None"
-            raise TypeError(validation.received("tensorboard", folder, must))
-        self._folder = None if folder is None else Path(folder).expanduser()
+            self._folder = validation.path("tensorboard", folder, must)
         self._writers = {}
         self._first = None
         if folder is not None:
@@ -37,7 +32,7 @@ class TensorBoard:
     def check(self):
         """Refuse a folder that cannot be written, before training."""
         if self._folder is not None:
-            check_writable("tensorboard", self._folder / TRAINING / "events")
+            files.check_writable("tensorboard", self._folder / TRAINING / "events")
 
     def start(self, epoch):
         """Training begins at this epoch: later ones of an earlier run are void."""
@@ -84,7 +79,7 @@ def scalars_of(row):
         for prefix, other in FOLDERS.items():
             if key.startswith(prefix):
                 folder, name = other, key.removeprefix(prefix)
-        if key in _PLACES:
+        if key in schema.PLACES:  # TensorBoard has them as the step
             continue
         parts = value if isinstance(value, dict) else {None: value}
         for part, number in parts.items():

@@ -12,6 +12,7 @@ from keras_decay.cli._options import positive_number, whole_number
 from keras_decay.conventions import convert
 from keras_decay.conventions.refusals import Missing, Refused
 from keras_decay.conventions.table import CONVENTIONS, find
+from keras_decay.ground import tables
 
 WIDTH = 80
 # Arguments of `convert`, as the command line calls them.
@@ -121,7 +122,7 @@ def in_options(error):
 
 def table(value, source, given):
     """Every convention that can be reached, and below it what the others need."""
-    rows = [("convention", "strength", "definition")]
+    rows = []
     needing: dict[str, list] = {}
     refused: dict[str, list] = {}
     without = []
@@ -138,9 +139,12 @@ def table(value, source, given):
             without.append(name)
         else:
             rows.append((name, f"{strength:.6g}", entry.definition))
-    first, second, third = (max(map(len, column)) for column in zip(*rows, strict=True))
-    rows.insert(1, ("─" * first, "─" * second, "─" * third))
-    lines = [f"{n:{first}}  {s:>{second}}  {d}" for n, s, d in rows]
+    columns = [
+        tables.Column("convention"),
+        tables.Column("strength", is_number=True),
+        tables.Column("definition", wraps=True),
+    ]
+    lines = [tables.text_table(columns, rows, WIDTH)]
     if needing:
         lines += ["", "With further options:"]
         for options, names in needing.items():

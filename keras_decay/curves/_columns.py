@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_decay.curves import _files, _runs
 from keras_decay.curves._numbers import is_number, number
-from keras_decay.ground import validation
+from keras_decay.ground import schema, validation
 
 
 class Series(NamedTuple):
@@ -111,8 +111,8 @@ def metrics(rows):
     names: dict[str, None] = {}
     for row in rows:
         for key, value in row.items():
-            if key not in ("epoch", "step") and is_number(value):
-                names[key.removeprefix("val_")] = None
+            if key not in schema.PLACES and is_number(value):
+                names[key.removeprefix(schema.VALIDATION)] = None
     return sorted(names)
 
 
@@ -124,10 +124,12 @@ def names(rows):
 
 def loss_columns(rows):
     """The column that the loss is judged by: apart from the penalty, if recorded."""
-    for column in ("data_loss", "loss"):
-        if len(series(rows, column)) and len(series(rows, f"val_{column}")):
+    for column in (schema.DATA_LOSS, schema.LOSS):
+        validated = schema.VALIDATION + column
+        if len(series(rows, column)) and len(series(rows, validated)):
             return column
-    return "data_loss" if len(series(rows, "data_loss")) else "loss"
+    has_data_loss = len(series(rows, schema.DATA_LOSS))
+    return schema.DATA_LOSS if has_data_loss else schema.LOSS
 
 
 def _from_columns(columns, epochs, name):

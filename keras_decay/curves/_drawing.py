@@ -6,16 +6,10 @@ from keras_decay.curves import (
     _columns,
     _diagnosis,
     _known_names,
-    _looks,
     _smoothing,
 )
-from keras_decay.ground import validation
+from keras_decay.ground import looks, schema, validation
 
-# Keras' training values are averages over the epoch, validation is measured at its
-# end: in time the former lie half an epoch earlier. These are measured at the end too.
-AT_THE_END = ("learning_rate", "seconds")
-# Before the name of what was evaluated again on the training data, at an epoch's end.
-REEVALUATED = "train_"
 WITHOUT_PENALTY = "loss without penalty"
 
 
@@ -48,8 +42,8 @@ def draw(rows, ax=None, metric="loss", smooth=0, log=False):
     own = ax is None
     ax = _figure.new_axes() if own else ax
     parts = (
-        (train, earlier, _looks.TRAINING, _looks.DASHED, "training"),
-        (val, 0.0, _looks.VALIDATION, _looks.SOLID, "validation"),
+        (train, earlier, looks.TRAINING, looks.DASHED, "training"),
+        (val, 0.0, looks.VALIDATION, looks.SOLID, "validation"),
     )
     drawn = [_line(ax, smooth, *part) for part in parts if len(part[0])]
     label = label_of(column)
@@ -77,14 +71,14 @@ def column_of(rows, metric):
     column = metric
     if metric == "loss":
         column = _columns.loss_columns(rows)
-    elif isinstance(metric, str) and metric.removeprefix("val_") not in known:
+    elif (
+        isinstance(metric, str) and metric.removeprefix(schema.VALIDATION) not in known
+    ):
         # A name that was understood as ours when the curve was read.
         column = _known_names.canonical(metric) or metric
-    if isinstance(column, str) and column.removeprefix("val_") in known:
-        return column.removeprefix("val_")
-    raise ValueError(
-        validation.received("metric", metric, f"one of {', '.join(known) or 'none'}")
-    )
+    if isinstance(column, str) and column.removeprefix(schema.VALIDATION) in known:
+        return column.removeprefix(schema.VALIDATION)
+    return validation.choice("metric", metric, known)
 
 
 def drawable(values):
@@ -138,15 +132,24 @@ def training(rows, column):
     Returns:
         The series, by how many epochs it lies earlier, and what a reader must know.
     """
-    again = _columns.series(rows, REEVALUATED + column)
+    again = _columns.series(rows, schema.REEVALUATED + column)
     if len(again):
         return again, 0.0, "Training is evaluated at the epoch's end."
-    return _columns.series(rows, column), 0.0 if column in AT_THE_END else 0.5, ""
+    return _columns.series(rows, column), lead(column), ""
+
+
+def lead(column):
+    """By how many epochs the training values of a column lie before the epoch's end.
+
+    Keras' training values are averages over the epoch, validation is measured at its
+    end: in time the former lie half an epoch earlier.
+    """
+    return 0.0 if column in schema.AT_THE_END else 0.5
 
 
 def label_of(column):
     """The name of a column on an axis."""
-    return WITHOUT_PENALTY if column == "data_loss" else column.replace("_", " ")
+    return WITHOUT_PENALTY if column == schema.DATA_LOSS else column.replace("_", " ")
 
 
 def capital(text):
@@ -161,13 +164,13 @@ def sentence_of(diagnosis):
 
 def _mark_restarts(ax, rows):
     """A small mark on the axis where training went on after an interruption."""
-    epochs = [row["epoch"] - 0.5 for row in rows if row.get("restart")]
+    epochs = [row["epoch"] - 0.5 for row in rows if row.get(schema.RESTART)]
     if epochs:
         foot = [0.0] * len(epochs)
         place = ax.get_xaxis_transform()
         limits = ax.get_xlim()
         ax.plot(
-            epochs, foot, "^", color=_looks.INK, ms=3, transform=place, clip_on=False
+            epochs, foot, "^", color=looks.INK, ms=3, transform=place, clip_on=False
         )
         ax.set_xlim(limits)
     return bool(epochs)
@@ -185,8 +188,8 @@ def _mark_best(ax, diagnosis):
     if diagnosis.onset_epoch is not None:
         left, right = ax.get_xlim()
         ax.axvspan(
-            diagnosis.onset_epoch, right, color=_looks.VALIDATION, alpha=0.07, lw=0
+            diagnosis.onset_epoch, right, color=looks.VALIDATION, alpha=0.07, lw=0
         )
         ax.set_xlim(left, right)
-    ax.axvline(epoch, color=_looks.FAINT, linewidth=0.7, linestyle=(0, (1, 1.5)))
-    return epoch, f"best epoch {epoch}", _looks.FAINT
+    ax.axvline(epoch, color=looks.FAINT, linewidth=0.7, linestyle=(0, (1, 1.5)))
+    return epoch, f"best epoch {epoch}", looks.FAINT

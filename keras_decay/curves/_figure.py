@@ -7,8 +7,8 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from keras_decay.curves import _rows
-from keras_decay.curves._looks import FAINT, INK
+from keras_decay.ground import files
+from keras_decay.ground.looks import FAINT, FRAME, GRID, INK
 
 # Figures are made without pyplot, so that none is left open and no window or notebook
 # is touched.
@@ -54,7 +54,7 @@ def save(figure, path):
         "pdf.fonttype": 42,
     }
     with rc_context(settings):
-        _rows.replace(
+        files.replace(
             path, lambda file: figure.savefig(file, format=extension, facecolor="white")
         )
 
@@ -66,7 +66,7 @@ def style(ax, x_label, y_label, log):
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     for side in ("left", "bottom"):
-        ax.spines[side].set_color("#b0b0b0")
+        ax.spines[side].set_color(FRAME)
         ax.spines[side].set_linewidth(0.6)
     if log:
         ax.set_yscale("log")
@@ -79,7 +79,7 @@ def style(ax, x_label, y_label, log):
     else:
         ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))
-    ax.grid(True, color="#e8e8e8", linewidth=0.5)
+    ax.grid(True, color=GRID, linewidth=0.5)
     ax.set_axisbelow(True)
     ax.tick_params(colors=FAINT, labelsize=SMALL, length=0, pad=2.5, which="both")
     ax.set_xlabel(x_label, color=INK, fontsize=TEXT, labelpad=2)

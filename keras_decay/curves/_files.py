@@ -8,6 +8,7 @@ from pathlib import Path
 from keras_decay.curves import _known_names
 from keras_decay.curves._numbers import number
 from keras_decay.curves._runs import MISSING, Record, Told
+from keras_decay.ground import schema
 
 _SEPARATORS = ",;\t|"
 UNREADABLE = "unreadable lines are left out"
@@ -104,7 +105,7 @@ def _is_torn_row(lines, numbers):
 
 def _is_curve(records):
     return any(
-        key in _known_names.LOSSES or key == "epoch" or _known_names.canonical(key)
+        key in schema.LOSSES or key == schema.EPOCH or _known_names.canonical(key)
         for one in records
         for key in one.row
     )
@@ -166,7 +167,7 @@ def _is_header(cells):
     """Whether these are names, a loss among them."""
     if any(number(cell) is not None for cell in cells):
         return False
-    losses = {*_known_names.LOSSES}
+    losses = {*schema.LOSSES}
     return any({cell, _known_names.canonical(cell)} & losses for cell in cells)
 
 

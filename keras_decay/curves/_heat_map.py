@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_decay.curves import _drawing, _looks, _picture
+from keras_decay.curves import _drawing, _picture
+from keras_decay.ground import looks
 
 COLOURS = "viridis"
 LABELS = 7  # on an axis, at most
@@ -43,7 +44,7 @@ def draw(ax, cells, *, names, label, marks=()):
     for (first, second, text), marker in zip(marks, MARKS, strict=False):
         x, y = across.index(first) + 0.5, up.index(second) + 0.5
         ax.plot(x, y, marker, ms=6, mfc="none", mec="white", mew=2.6)
-        ax.plot(x, y, marker, ms=6, mfc="none", mec=_looks.VALIDATION, mew=1.3)
+        ax.plot(x, y, marker, ms=6, mfc="none", mec=looks.VALIDATION, mew=1.3)
         texts.append(f"{'○' if marker == 'o' else '□'} {text}")
     _figure.style(ax, names[0], names[1], False)
     ax.grid(False)
@@ -72,7 +73,7 @@ def _ticks(axis, values):
 
 
 def _colour_bar(ax, mesh, own):
-    from keras_decay.curves._figure import FAINT, SMALL
+    from keras_decay.curves._figure import SMALL
 
     if own:
         box = ax.get_position()
@@ -81,4 +82,6 @@ def _colour_bar(ax, mesh, own):
     else:
         bar = ax.figure.colorbar(mesh, ax=ax)
     bar.outline.set_visible(False)
-    bar.ax.tick_params(colors=FAINT, labelsize=SMALL, length=0, pad=2.5, which="both")
+    bar.ax.tick_params(
+        colors=looks.FAINT, labelsize=SMALL, length=0, pad=2.5, which="both"
+    )

@@ -2,8 +2,8 @@
 
 import re
 
-EPOCH = "epoch"
-LOSSES = ("loss", "val_loss", "data_loss", "val_data_loss")
+from keras_decay.ground import schema
+
 # Words before or after the name of a loss.
 _TRAINING = ("train", "training", "trn", "tr")
 _VALIDATION = ("val", "valid", "validation", "eval", "evaluation", "dev")
@@ -24,10 +24,10 @@ def renamed(columns):
     columns = [name for name in columns if isinstance(name, str)]
     taken, found = set(columns), {}
     # Rows of `LearningCurve`: `train_loss` is the training loss evaluated again.
-    are_ours = "data_loss" in taken
+    are_ours = schema.DATA_LOSS in taken
     for name in columns:
         ours = canonical(name)
-        if ours is None or ours in taken or (are_ours and ours != EPOCH):
+        if ours is None or ours in taken or (are_ours and ours != schema.EPOCH):
             continue
         found[name] = ours
         taken.add(ours)
@@ -43,14 +43,14 @@ def canonical(name):
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)  # trainLoss
     words = re.findall(r"[a-z0-9]+", name.lower())
     if len(words) == 1 and words[0] in _EPOCHS:
-        return EPOCH
+        return schema.EPOCH
     if len(words) > 1:
         # train_loss_epoch of Lightning, epoch_loss of TensorBoard.
         words = words[words[0] in _EPOCHS : len(words) - (words[-1] in _EPOCHS)]
     prefix = ""
     for place in (0, -1):
         if len(words) > 1 and words[place] in _TRAINING + _VALIDATION:
-            prefix = "val_" if words.pop(place) in _VALIDATION else ""
+            prefix = schema.VALIDATION if words.pop(place) in _VALIDATION else ""
             break
     ours = prefix + "_".join(words)
-    return ours if ours in LOSSES else None
+    return ours if ours in schema.LOSSES else None

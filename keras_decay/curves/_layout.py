@@ -7,8 +7,9 @@ use what room there is.
 
 from typing import NamedTuple
 
-from keras_decay.curves import _places
-from keras_decay.curves._figure import FAINT, INK, SMALL, TEXT, TITLE
+from keras_decay.curves._figure import SMALL, TEXT, TITLE
+from keras_decay.ground import looks
+from keras_decay.ground.looks import FAINT, INK
 
 PAD = 4.0
 LINE = 1.25  # the height of a line of text, in sizes of its type
@@ -162,7 +163,7 @@ def _beside(ax, ends):
         ),
         key=lambda pair: pair[0],
     )
-    places = _places.spread([place for place, _ in wanted], TEXT * LINE, height)
+    places = looks.spread([place for place, _ in wanted], TEXT * LINE, 0, height)
     for place, (_, end) in zip(places, wanted, strict=True):
         ax.annotate(
             end.name,

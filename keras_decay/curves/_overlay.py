@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_decay.curves import _columns, _drawing, _looks, _smoothing
-from keras_decay.ground import validation
+from keras_decay.curves import _columns, _drawing, _smoothing
+from keras_decay.ground import looks, schema, validation
 
 
 def plot_curves(curves, ax=None, *, metric="loss", smooth=0, log=False):
@@ -73,7 +73,7 @@ def plot_curves(curves, ax=None, *, metric="loss", smooth=0, log=False):
     train_column, shift, words = _training(everything, column)
     ends, phases = [], set()
     for index, (name, group) in enumerate(runs.items()):
-        look = _looks.colour_and_style(index)
+        look = looks.colour_and_style(index)
         train = _group(ax, group, train_column, shift, smooth, look, None)
         val = _group(ax, group, f"val_{column}", 0.0, smooth, look, name)
         end = val or train
@@ -128,10 +128,10 @@ def _common_column(runs, metric):
 
 def _training(everything, column):
     """The column of training that all runs have, and how it is to be understood."""
-    again = _drawing.REEVALUATED + column
+    again = schema.REEVALUATED + column
     if all(len(_columns.series(rows, again)) for rows in everything):
         return again, *_drawing.training(everything[0], column)[1:]
-    return column, 0.0 if column in _drawing.AT_THE_END else 0.5, ""
+    return column, _drawing.lead(column), ""
 
 
 def _group(ax, group, column, shift, smooth, look, name):

@@ -4,12 +4,11 @@ NaN and infinity are written as `NaN` and `Infinity`, which Python's json reads 
 stricter readers of JSON may refuse them.
 """
 
-import contextlib
 import json
 import os
-import re
-import tempfile
 from pathlib import Path
+
+from keras_decay.ground import files
 
 # What a line may hold after a power cut: the file has grown, the text is lost.
 _NOTHING = b"\0 \t\r"
@@ -81,53 +80,8 @@ def rewrite(path, rows):
     """
     # Through a link to the file itself; the link stays.
     path = Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name}.new")
-    with _taking_the_place_of(path, temporary):
-        temporary.write_bytes(b"".join(map(_line, rows)))
-
-
-def replace(path, write):
-    """Let `write(file)` fill a temporary file, and put it in the place of `path`."""
-    path = Path(path).expanduser()
-    handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
-    )
-    with _taking_the_place_of(path, temporary), open(handle, "wb") as file:
-        write(file)
-
-
-def remove_leftovers(path):
-    """Remove what killed processes have left of `replace(path, ...)`."""
-    path = Path(path)
-    # mkstemp's names, and no other file's whose name begins alike.
-    pattern = re.compile(
-        re.escape(f".{path.stem}-") + r"\w{8}" + re.escape(path.suffix)
-    )
-    for other in path.parent.iterdir():
-        if pattern.fullmatch(other.name):
-            other.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _taking_the_place_of(path, temporary):
-    """Rename `temporary` to `path` at the end, or remove it after an exception."""
-    try:
-        yield
-        # mkstemp lets nobody else read; a new file would follow the umask.
-        os.chmod(temporary, _mode(path))
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-def _mode(path):
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    content = b"".join(map(_line, rows))
+    files.replace(path, lambda file: file.write(content), temporary=f".{path.name}.new")
 
 
 def _line(row):

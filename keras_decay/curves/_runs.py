@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from keras_decay.curves import _known_names
 from keras_decay.curves._numbers import is_nan, is_number, number
+from keras_decay.ground import schema
 
 # What stands for no value.
 MISSING = frozenset(("", "-", "na", "n/a", "none", "null", "<na>"))
 # Numbers of a row that may differ between the rows of one epoch.
-_PLACES = ("epoch", "step", "time", "timestamp", "wall_time")
+_PLACES = (*schema.PLACES, "time", "timestamp", "wall_time")
 _MOST_PLACES = 8
 
 
@@ -122,7 +123,7 @@ def _renamed(records):
 
 def _numbers(records, told):
     """Texts as numbers, in the columns that hold numbers."""
-    columns = {"epoch", *_known_names.LOSSES}
+    columns = {schema.EPOCH, *schema.LOSSES}
     for one in records:
         columns.update(key for key, value in one.row.items() if is_number(value))
     return [one._replace(row=_with_numbers(one, columns, told)) for one in records]
@@ -139,7 +140,7 @@ def _with_numbers(record, columns, told):
                 if value.strip().lower() not in MISSING:
                     told.add(CELLS, record.place)
                 continue
-            elif value is not None and key in _known_names.LOSSES:
+            elif value is not None and key in schema.LOSSES:
                 told.add(CELLS, record.place)
                 continue
         row[key] = value
@@ -186,7 +187,7 @@ def _conflict(row, other):
         and is_number(other.get(name))
         and not is_nan(row[name])
         and not is_nan(other[name])
-        for name in _known_names.LOSSES
+        for name in schema.LOSSES
     )
 
 
@@ -206,7 +207,7 @@ def _without_gaps(row):
     """
     has_diverged = any(
         is_nan(row.get(name)) and not _is_finite(row.get(f"val_{name}"))
-        for name in ("loss", "data_loss")
+        for name in (schema.LOSS, schema.DATA_LOSS)
     )
     if has_diverged:
         return row

@@ -8,12 +8,13 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from keras_decay.curves import _looks, _picture, _places
+from keras_decay.curves import _picture
+from keras_decay.ground import looks
 
 WIDTH, HEIGHT = 620, 380
 LEFT, RIGHT, BOTTOM = 64, 86, 40
 FONT = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
-COLOURS = {"training": _looks.TRAINING, "validation": _looks.VALIDATION}
+COLOURS = {"training": looks.TRAINING, "validation": looks.VALIDATION}
 DASHES = {"training": ' stroke-dasharray="7 3"', "validation": ""}
 # Letters of 13 pixels are about this wide.
 LETTER = 6.3
@@ -31,7 +32,7 @@ def svg(picture):
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
     ]
     if picture is None:
-        parts.append(_text(20, 34, "Waiting for the first epoch …", _looks.FAINT))
+        parts.append(_text(20, 34, "Waiting for the first epoch …", looks.FAINT))
     else:
         parts += _parts(picture)
     return "\n".join([*parts, "</svg>"])
@@ -39,10 +40,10 @@ def svg(picture):
 
 def _parts(picture):
     title = picture.label[:1].upper() + picture.label[1:]
-    yield _text(LEFT, 24, title, _looks.INK, ' font-weight="bold" font-size="16"')
+    yield _text(LEFT, 24, title, looks.INK, ' font-weight="bold" font-size="16"')
     words = [picture.numbers, *_wrapped(picture.sentence)]
     for index, line in enumerate(words):
-        colour = _looks.INK if index == 0 else _looks.FAINT
+        colour = looks.INK if index == 0 else looks.FAINT
         yield _text(LEFT, 44 + 17 * index, line, colour)
     top = 44 + 17 * len(words) + 8
     frame = _Frame(top)
@@ -50,30 +51,30 @@ def _parts(picture):
         x = frame.x(picture, picture.onset)
         yield (
             f'<rect x="{x:.1f}" y="{top}" width="{WIDTH - RIGHT - x:.1f}" '
-            f'height="{frame.height}" fill="{_looks.VALIDATION}" opacity="0.07"/>'
+            f'height="{frame.height}" fill="{looks.VALIDATION}" opacity="0.07"/>'
         )
     for value, share in picture.ticks():
         y = frame.bottom - share * frame.height
-        yield _line(LEFT, y, WIDTH - RIGHT, y, "#e8e8e8")
-        yield _text(LEFT - 6, y + 4, f"{value:g}", _looks.FAINT, _END)
+        yield _line(LEFT, y, WIDTH - RIGHT, y, looks.GRID)
+        yield _text(LEFT - 6, y + 4, f"{value:g}", looks.FAINT, _END)
     for epoch in _epochs(*picture.x_limits):
         x = frame.x(picture, epoch)
-        yield _line(x, top, x, frame.bottom, "#e8e8e8")
+        yield _line(x, top, x, frame.bottom, looks.GRID)
         middle = ' text-anchor="middle"'
-        yield _text(x, frame.bottom + 16, f"{epoch:g}", _looks.FAINT, middle)
-    yield _line(LEFT, top, LEFT, frame.bottom, "#b0b0b0")
-    yield _line(LEFT, frame.bottom, WIDTH - RIGHT, frame.bottom, "#b0b0b0")
+        yield _text(x, frame.bottom + 16, f"{epoch:g}", looks.FAINT, middle)
+    yield _line(LEFT, top, LEFT, frame.bottom, looks.FRAME)
+    yield _line(LEFT, frame.bottom, WIDTH - RIGHT, frame.bottom, looks.FRAME)
     yield _text(
         (LEFT + WIDTH - RIGHT) / 2,
         HEIGHT - 8,
         "epoch",
-        _looks.INK,
+        looks.INK,
         ' text-anchor="middle"',
     )
     if picture.best is not None:
         x = frame.x(picture, picture.best)
         dots = ' stroke-dasharray="1.5 2.5"'
-        yield _line(x, top, x, frame.bottom, _looks.FAINT, dots)
+        yield _line(x, top, x, frame.bottom, looks.FAINT, dots)
     yield from _curves(picture, frame)
 
 
@@ -120,7 +121,7 @@ def _curves(picture, frame):
         if drawn.any():
             ends.append((frame.bottom - y[drawn][-1], line.name))
     ends.sort()
-    places = _places.spread([height for height, _ in ends], 16, frame.height)
+    places = looks.spread([height for height, _ in ends], 16, 0, frame.height)
     for place, (_, name) in zip(places, ends, strict=True):
         y = frame.bottom - place + 4
         yield _text(WIDTH - RIGHT + 8, y, name, COLOURS[name])

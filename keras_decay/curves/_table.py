@@ -3,13 +3,8 @@
 import csv
 import io
 
-from keras_decay.curves import _rows
+from keras_decay.ground import files, schema
 from keras_decay.ground.frames import data_frame
-
-# What is recorded in a dict of numbers becomes a column for each of its keys.
-NESTED = ("decay", "penalties", "norms", "zeros")
-# What has no place in a table with one row per epoch.
-LEFT_OUT = ("batches",)
 
 
 def dataframe(rows):
@@ -25,7 +20,7 @@ def write_csv(rows, path):
     writer.writeheader()
     writer.writerows(flat)
     content = text.getvalue().encode()
-    _rows.replace(path, lambda file: file.write(content))
+    files.replace(path, lambda file: file.write(content))
 
 
 def _table(rows):
@@ -37,8 +32,8 @@ def _table(rows):
 def _flat(row):
     flat = {}
     for key, value in row.items():
-        if key in NESTED and isinstance(value, dict):
+        if key in schema.NESTED and isinstance(value, dict):
             flat.update({f"{key}/{name}": one for name, one in value.items()})
-        elif key not in LEFT_OUT:
+        elif key != schema.BATCHES:  # it has no place in a table of one row per epoch
             flat[key] = value
     return flat

@@ -1,15 +1,13 @@
 """A growing curve in a bounded number of rows, for pictures while training runs."""
 
 from keras_decay.curves import _columns
+from keras_decay.ground import schema
 
 COLUMNS = (
-    "epoch",
-    "loss",
-    "val_loss",
-    "data_loss",
-    "val_data_loss",
-    "train_loss",
-    "train_data_loss",
+    schema.EPOCH,
+    *schema.LOSSES,
+    schema.REEVALUATED + schema.LOSS,
+    schema.REEVALUATED + schema.DATA_LOSS,
 )
 # More than a picture of the usual width can show.
 LIMIT = 400

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_decay.curves import _drawing, _looks, _picture
+from keras_decay.curves import _drawing, _picture
+from keras_decay.ground import looks
 
 HELD_OUT, TRAINING = "held out", "training"
 
@@ -29,21 +30,21 @@ def draw(ax, points, *, name, label, words, marks=(), limit=None):
     ax = _figure.new_axes() if own else ax
     x, zero = _places(points["value"])
     y = {k: _drawing.drawable(v) for k, v in points.items() if k != "value"}
-    colour = _looks.VALIDATION
+    colour = looks.VALIDATION
     ax.fill_between(x, y["low"], y["high"], color=colour, alpha=0.18, linewidth=0)
     dots = {"marker": "o", "markersize": 2.2 if len(x) < 40 else 0}
     (line,) = ax.plot(x, y["mean"], color=colour, lw=_figure.THICK, **dots)
     lines = [(HELD_OUT, y["mean"], line)]
     if "training" in y:
-        look = {"color": _looks.TRAINING, "linestyle": _looks.DASHED}
+        look = {"color": looks.TRAINING, "linestyle": looks.DASHED}
         (line,) = ax.plot(x, y["training"], lw=_figure.THICK, **look)
         lines.append((TRAINING, y["training"], line))
     for index, _ in marks:
-        ax.axvline(x[index], color=_looks.FAINT, lw=0.7, linestyle=(0, (1, 1.5)))
+        ax.axvline(x[index], color=looks.FAINT, lw=0.7, linestyle=(0, (1, 1.5)))
         ax.plot(x[index], y["mean"][index], "o", ms=5, mfc="white", mec=colour, mew=1.4)
     if limit is not None and len(marks) > 1:
         ends = sorted(x[index] for index, _ in marks)
-        ax.plot(ends, [limit, limit], color=_looks.FAINT, lw=0.7)
+        ax.plot(ends, [limit, limit], color=looks.FAINT, lw=0.7)
     logarithmic = _is_wide(points["value"])
     if logarithmic:
         ax.set_xscale("log")
@@ -52,7 +53,7 @@ def draw(ax, points, *, name, label, words, marks=(), limit=None):
     _figure.style(ax, name, label, log)
     _ticks(ax, logarithmic, zero)
     ends = [_end(x, values, word, line) for word, values, line in lines]
-    notes = [(x[index], text, _looks.INK) for index, text in marks]
+    notes = [(x[index], text, looks.INK) for index, text in marks]
     title = _drawing.capital(label)
     _layout.arrange(ax, own, title, words, [e for e in ends if e], notes)
     return ax

@@ -7,24 +7,23 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Polygon
 
-from keras_decay.experiments._drawing import (
+from keras_decay.experiments._drawing import STYLE, heading, label_ends
+from keras_decay.ground.looks import (
     AMBER,
     BLUE,
+    FAINT,
+    FRAME,
     GREEN,
     INK,
-    MUTED,
     ORANGE,
     PINK,
     SKY,
-    STYLE,
-    heading,
-    label_ends,
 )
 
 LEFT = 0.075
 COLOURS = {"l2": BLUE, "l1": ORANGE}
 TITLES = {"l2": "Σw² ≤ θ, and loss + λ Σw²", "l1": "Σ|w| ≤ θ, and loss + λ Σ|w|"}
-SEVERAL = (ORANGE, AMBER, BLUE, GREEN, PINK, SKY, MUTED)
+SEVERAL = (ORANGE, AMBER, BLUE, GREEN, PINK, SKY, FAINT)
 RING: dict[str, Any] = {
     "ls": "none",
     "marker": "o",
@@ -78,7 +77,7 @@ def _draw_ball(axes, plane, norm):
     hard, soft = one["hard"][0], one["soft"][0]
     here = (hard - free) @ curvature @ (hard - free)
     levels = here * np.array([0.04, 0.3, 2.0, 3.6, 5.8, 8.6])
-    axes.contour(xs, ys, loss, levels, colors="#b5b5b5", linewidths=0.9)
+    axes.contour(xs, ys, loss, levels, colors=FRAME, linewidths=0.9)
     axes.contour(xs, ys, loss, [here], colors=INK, linewidths=1.8)
     ball = (
         Circle((0, 0), radius)
@@ -92,8 +91,8 @@ def _draw_ball(axes, plane, norm):
     axes.plot(*free, "x", color=INK, ms=8, mew=2)
     axes.plot(*hard, **{**RING, "mec": INK, "ms": 13})
     axes.plot(*soft, **{**DOT, "mfc": colour, "ms": 7})
-    axes.axhline(0, color=MUTED, lw=0.8)
-    axes.axvline(0, color=MUTED, lw=0.8)
+    axes.axhline(0, color=FAINT, lw=0.8)
+    axes.axvline(0, color=FAINT, lw=0.8)
     axes.set_aspect("equal")
     axes.set_xlim(xs[0], xs[-1])
     axes.set_ylim(ys[0], ys[-1])
@@ -147,14 +146,14 @@ def draw_multiplier(found):
             _draw_weights(below, every, one, right, first=column == 0)
             for axes in (above, below):
                 axes.set_xlim(0, right)
-                axes.axvline(one["path_theta"][0], color=MUTED, lw=1, ls=(0, (2, 3)))
+                axes.axvline(one["path_theta"][0], color=FAINT, lw=1, ls=(0, (2, 3)))
             above.annotate(
                 "the ball\nis idle:\nλ = 0",
                 (one["path_theta"][0], 0.62 * highest),
                 xytext=(8, 0),
                 textcoords="offset points",
                 linespacing=1.4,
-                color=MUTED,
+                color=FAINT,
             )
         heading(
             figure,

@@ -5,16 +5,9 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from keras_decay.experiments._drawing import (
-    BLUE,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    STYLE,
-    heading,
-)
+from keras_decay.experiments._drawing import STYLE, heading
 from keras_decay.experiments._seeds import interval_text
+from keras_decay.ground.looks import BLUE, FAINT, GREEN, INK, ORANGE
 
 # Losses above this multiple of the best are drawn as bad as can be.
 WORST = 3.0
@@ -68,7 +61,7 @@ def draw_maps(found, maps):
                 ticks = [t for t in _ticks(least) if t <= WORST * least]
                 bar.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
                 bar.minorticks_off()
-                bar.set_title("loss", fontsize=9, color=MUTED)
+                bar.set_title("loss", fontsize=9, color=FAINT)
         seeds = len(maps[0].losses)
         heading(
             figure,

@@ -16,10 +16,7 @@ def resolve(device):
     Raises:
         ValueError: If it is none of them, or a GPU is asked for that is not there.
     """
-    if device not in CHOICES:
-        raise ValueError(
-            validation.received("device", device, f"one of {', '.join(CHOICES)}")
-        )
+    validation.choice("device", device, CHOICES)
     gpus = backend.current().gpus() if device != "cpu" else []
     if device == "gpu" and not gpus:
         raise ValueError(

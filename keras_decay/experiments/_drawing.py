@@ -4,16 +4,13 @@ from typing import Any
 
 import numpy as np
 
-# Okabe and Ito's colours, told apart also by the colour-blind.
-ORANGE, AMBER, BLUE, GREEN = "#D55E00", "#E69F00", "#0072B2", "#009E73"
-PINK, SKY = "#CC79A7", "#56B4E9"
+from keras_decay.ground.looks import FAINT, FRAME, GRID, INK, spread
 
-INK, MUTED, GRID = "#222222", "#6b6b6b", "#e6e6e6"
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 10,
     "text.color": INK,
-    "axes.edgecolor": "#9a9a9a",
+    "axes.edgecolor": FRAME,
     "axes.labelcolor": INK,
     "axes.titlelocation": "left",
     "axes.spines.top": False,
@@ -22,8 +19,8 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "grid.color": GRID,
     "grid.linewidth": 0.8,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "figure.facecolor": "white",
@@ -63,7 +60,7 @@ def label_ends(axes, labels, size=9.5):
     inches = axes.get_position().height * axes.figure.get_figheight()
     distance = 1.35 * size * (top - bottom) / (72 * inches)
     heights = np.nan_to_num([height for _, height, _ in labels], nan=top)
-    placed = spread_out(np.clip(heights, bottom, top), distance)
+    placed = spread(np.clip(heights, bottom, top), distance)
     for (text, _, colour), height in zip(labels, placed, strict=True):
         axes.annotate(
             text,
@@ -76,27 +73,6 @@ def label_ends(axes, labels, size=9.5):
             color=colour,
             annotation_clip=False,
         )
-
-
-def spread_out(values, distance):
-    """`values` moved as little as need be to lie at least `distance` apart."""
-    clusters = []
-    for index in np.argsort(values, kind="stable"):
-        clusters.append([index])
-        # A cluster is set out evenly about its centre; overlapping ones are merged.
-        while len(clusters) > 1:
-            below, above = (
-                np.mean(values[cluster]) + side * distance * len(cluster) / 2
-                for cluster, side in ((clusters[-2], 1), (clusters[-1], -1))
-            )
-            if below <= above:
-                break
-            clusters[-2:] = [clusters[-2] + clusters[-1]]
-    placed = np.zeros(len(values))
-    for cluster in clusters:
-        offsets = np.arange(len(cluster)) - (len(cluster) - 1) / 2
-        placed[cluster] = np.mean(values[cluster]) + offsets * distance
-    return placed
 
 
 def save_figures(figures, folder, *, salt):
@@ -129,7 +105,7 @@ def heading(figure, title, subtitle, findings, *, left=0.06, seeds=None):
     """
     inches = figure.get_figheight()
     figure.text(left, 1 - 0.42 / inches, title, fontsize=18, fontweight="bold")
-    figure.text(left, 1 - 0.70 / inches, subtitle, fontsize=11, color=MUTED)
+    figure.text(left, 1 - 0.70 / inches, subtitle, fontsize=11, color=FAINT)
     if seeds is None:
         seeds = f"seed {findings.arguments['seed']}"
     versions = findings.versions
@@ -138,4 +114,4 @@ def heading(figure, title, subtitle, findings, *, left=0.06, seeds=None):
         f"{findings.backend} {versions[findings.backend]}, {findings.device['name']}, "
         f"{seeds}"
     )
-    figure.text(left, 0.14 / inches, footer, fontsize=8.5, color=MUTED)
+    figure.text(left, 0.14 / inches, footer, fontsize=8.5, color=FAINT)

@@ -4,19 +4,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_decay.experiments._drawing import (
-    AMBER,
-    BLUE,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    PINK,
-    SKY,
-    STYLE,
-    heading,
-    label_ends,
-)
+from keras_decay.experiments._drawing import STYLE, heading, label_ends
+from keras_decay.ground.looks import AMBER, BLUE, FAINT, GREEN, INK, ORANGE, PINK, SKY
 
 PARTING = (ORANGE, AMBER, PINK, GREEN, SKY)
 SAME = (BLUE, SKY, GREEN, PINK)
@@ -55,7 +44,7 @@ def draw_distances(found, pairs):
         _label_ends(axes, labels)
         axes.axhspan(FLOOR, ROUNDING, color=BLUE, alpha=0.05, lw=0)
         place = (0.98 * steps[-1], 0.3 * ROUNDING)
-        axes.text(*place, "rounding", ha="right", va="top", color=MUTED)
+        axes.text(*place, "rounding", ha="right", va="top", color=FAINT)
         axes.set_xlabel("step")
         axes.set_ylabel("‖w decoupled − w L2‖ / ‖w L2‖")
         heading(
@@ -101,7 +90,7 @@ def draw_spared(found):
             centres, medians = _medians(root, left)
             axes.plot(centres, medians, "-o", color=INK, lw=2, ms=5)
             axes.set_ylim(3e-3, 10)
-            axes.axhline(1, color=MUTED, lw=1, ls=(0, (4, 3)))
+            axes.axhline(1, color=FAINT, lw=1, ls=(0, (4, 3)))
             rho = numbers["rank_correlation"][name]
             axes.set_title(
                 f"{title}: rank correlation {rho:.2f}", fontweight="bold", color=colour

@@ -7,19 +7,20 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_decay.experiments import _report
-from keras_decay.experiments._drawing import (
+from keras_decay.experiments._drawing import STYLE, draw_band, heading, label_ends
+from keras_decay.ground.looks import (
     AMBER,
     BLUE,
+    FAINT,
     GREEN,
+    INDIGO,
     INK,
-    MUTED,
+    OLIVE,
     ORANGE,
     PINK,
     SKY,
-    STYLE,
-    draw_band,
-    heading,
-    label_ends,
+    TEAL,
+    WINE,
 )
 
 COLOURS = {
@@ -29,10 +30,10 @@ COLOURS = {
     "adamw": GREEN,
     "dropout": PINK,
     "article": SKY,
-    "l1": "#882255",
-    "l2-dropout": "#332288",
-    "early-stop": "#999933",
-    "tuned": "#44AA99",
+    "l1": WINE,
+    "l2-dropout": INDIGO,
+    "early-stop": OLIVE,
+    "tuned": TEAL,
 }
 LEFT, RIGHT = 0.06, 0.925
 # With more arms than this the panel of all of them shows means over so many epochs.
@@ -123,13 +124,13 @@ def draw_arm(axes, result, arm, top):
         lw=0,
     )
     # Training's mean over an epoch belongs half an epoch before its end.
-    draw_band(axes, train, MUTED, shift=-0.5)
+    draw_band(axes, train, FAINT, shift=-0.5)
     draw_band(axes, validation, colour)
     label_ends(
         axes,
         [
             ("validation", validation[:, -1].mean(), colour),
-            ("training", train[:, -1].mean(), MUTED),
+            ("training", train[:, -1].mean(), FAINT),
         ],
     )
     axes.set_xlabel("epoch")
@@ -213,7 +214,7 @@ def draw_ends(axes, result):
         colour = COLOURS.get(row.name, INK)
         train, validation = row.train_loss.mean, row.validation_loss.mean
         axes.plot([train, validation], [height] * 2, color=colour, lw=4, alpha=0.3)
-        axes.plot(train, height, "o", ms=8, mfc="white", mec=MUTED, mew=1.8)
+        axes.plot(train, height, "o", ms=8, mfc="white", mec=FAINT, mew=1.8)
         axes.plot(validation, height, "o", ms=9, color=colour)
         axes.annotate(
             f"gap {row.gap.text(2)}",

@@ -94,10 +94,7 @@ class Findings:
         names = list(self.drawings)
         if name is None:
             name = names[0]
-        elif name not in names:
-            must = f"one of {', '.join(names)}"
-            raise ValueError(validation.received("name", name, must))
-        return self.drawings[name]()
+        return self.drawings[validation.choice("name", name, names)]()
 
     def as_json(self):
         """Everything but the figures, as JSON can hold it."""

@@ -4,15 +4,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_decay.experiments._drawing import (
-    BLUE,
-    GREEN,
-    MUTED,
-    ORANGE,
-    STYLE,
-    heading,
-    label_ends,
-)
+from keras_decay.experiments._drawing import STYLE, heading, label_ends
+from keras_decay.ground.looks import BLUE, FAINT, GREEN, ORANGE
 
 LEFT, SECOND, WIDTH = 0.07, 0.535, 0.3
 BOTTOM, HEIGHT = 0.13, 0.62
@@ -51,7 +44,7 @@ def draw_curves(found):
             if axes is zero:
                 axes.set_ylim(0, 0.03)
                 levels = (
-                    ("mean of targets", "mean", MUTED),
+                    ("mean of targets", "mean", FAINT),
                     ("ridge",) * 2 + (GREEN,),
                 )
                 for name, key, colour in levels:
@@ -101,8 +94,8 @@ def draw_strengths(found):
             ridge = first["ridge"][inside]
             axes.plot(first["half_l2_of_ridge"][inside], ridge, color=GREEN, lw=2)
             ends[axes].append(("ridge", ridge[-1], GREEN))
-            axes.axhline(first["mean"], color=MUTED, lw=1.2, ls=(0, (1, 2)))
-            ends[axes].append(("mean of targets", first["mean"], MUTED))
+            axes.axhline(first["mean"], color=FAINT, lw=1.2, ls=(0, (1, 2)))
+            ends[axes].append(("mean of targets", first["mean"], FAINT))
         random.set_ylim(5e-3, 1e3)
         of_zero = np.concatenate([first["zero"]["test"], first["ridge"]])
         low, high = (

@@ -4,14 +4,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_decay.experiments._drawing import (
-    BLUE,
-    INK,
-    MUTED,
-    ORANGE,
-    STYLE,
-    heading,
-)
+from keras_decay.experiments._drawing import STYLE, heading
+from keras_decay.ground.looks import BLUE, FAINT, INK, ORANGE
 
 LEFT = 0.06
 
@@ -98,7 +92,7 @@ def _draw_way(axes, numbers):
         axes.plot(steps, numbers["test_curves"][index], color=colour, lw=2, label=label)
         axes.plot(steps, numbers["train_curves"][index], "--", color=colour, lw=1.4)
     axes.plot([], [], color=INK, lw=2, label="test rows")
-    axes.plot([], [], "--", color=MUTED, lw=1.4, label="training rows")
+    axes.plot([], [], "--", color=FAINT, lw=1.4, label="training rows")
     # Room for the legend below the curves.
     low, high = axes.get_ylim()
     axes.set_ylim(low * (low / high) ** 0.6, high)

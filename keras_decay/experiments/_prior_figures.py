@@ -4,14 +4,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_decay.experiments._drawing import (
-    BLUE,
-    INK,
-    MUTED,
-    ORANGE,
-    STYLE,
-    heading,
-)
+from keras_decay.experiments._drawing import STYLE, heading
+from keras_decay.ground.looks import BLUE, FAINT, INK, ORANGE
 
 LEFT = 0.075
 COLOURS = {"gaussian": BLUE, "laplace": ORANGE}
@@ -59,7 +53,7 @@ def draw_densities(found):
 def _draw_posterior(axes, name, one, family):
     colour, density = COLOURS[family], one[family]
     grid = one["grid"]
-    axes.plot(grid, density["prior"], color=MUTED, lw=1.5, ls=(0, (2, 2)))
+    axes.plot(grid, density["prior"], color=FAINT, lw=1.5, ls=(0, (2, 2)))
     axes.plot(grid, one["likelihood"], color=INK, lw=1.5, ls=(0, (6, 3)))
     axes.plot(grid, density["posterior"], color=colour, lw=2.2)
     axes.fill_between(grid, density["posterior"], color=colour, alpha=0.12, lw=0)
@@ -85,7 +79,7 @@ def _draw_posterior(axes, name, one, family):
         pad=8,
     )
     key = (
-        ("prior", MUTED, (0, (2, 2))),
+        ("prior", FAINT, (0, (2, 2))),
         ("likelihood", INK, (0, (6, 3))),
         ("posterior", colour, "-"),
     )
@@ -138,7 +132,7 @@ def draw_scales(found):
             axes.set_xscale("log", base=2)
             axes.set_xticks(times, [_fraction(t) for t in times])
             axes.minorticks_off()
-            axes.axvline(1, color=MUTED, lw=1, ls=(0, (2, 3)))
+            axes.axvline(1, color=FAINT, lw=1, ls=(0, (2, 3)))
             axes.set_title(title, fontweight="bold", pad=10)
             axes.set_ylabel(label)
             axes.set_xlabel(below)

@@ -4,7 +4,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_decay.experiments._drawing import BLUE, GRID, MUTED, ORANGE, STYLE, heading
+from keras_decay.experiments._drawing import STYLE, heading
+from keras_decay.ground.looks import BLUE, FAINT, GRID, ORANGE
 
 LEFT = 0.07
 # Where exact zeros are drawn on a logarithmic axis.
@@ -82,8 +83,8 @@ def draw_outliers(found, titles):
                 spread = height + np.linspace(-0.12, 0.12, len(values))
                 axes.plot(values, spread, "o", color=colour, alpha=0.4, ms=6, mew=0)
                 axes.plot(values.mean(), height, "|", color=colour, ms=26, mew=3)
-            test.plot(of["clean"], height, "D", color=MUTED, ms=7)
-        test.plot([], [], "D", color=MUTED, ms=7, label="without outliers")
+            test.plot(of["clean"], height, "D", color=FAINT, ms=7)
+        test.plot([], [], "D", color=FAINT, ms=7, label="without outliers")
         test.plot([], [], "o", color=ORANGE, ms=6, label="with")
         test.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
         test.set_yticks(heights, list(titles.values()))

@@ -2,11 +2,10 @@
 
 import contextlib
 
-from rich import box
 from rich.console import Console, Group
-from rich.table import Table
 
 from keras_decay.experiments._findings import file_names
+from keras_decay.ground import tables
 from keras_decay.ground.progress import progress_bar
 
 
@@ -63,13 +62,11 @@ class Terminal:
 
 def grid_of(each):
     """A rich table of a `Table`, its title above and its note below."""
-    grid = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    columns = []
     for index, name in enumerate(each.columns):
-        texts = [row[index] for row in each.rows]
-        words = any(isinstance(text, str) for text in texts)
-        grid.add_column(name, justify="left" if words else "right")
-    for row in each.text():
-        grid.add_row(*row)
+        words = any(isinstance(row[index], str) for row in each.rows)
+        columns.append(tables.Column(name, is_number=not words, wraps=True))
+    grid = tables.grid(columns, each.text(), edge=True)
     parts = [each.title] if each.title else []
     parts.append(grid)
     if each.note:
@@ -81,16 +78,19 @@ def table(result):
     """A rich table of the result's summaries, within 80 columns."""
     several = len(result.seeds) > 1
     digits = 2 if several else 3
-    grid = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    grid.add_column("arm", no_wrap=True)
-    for name in ("best\nepoch", "valid.\nerror", "test\nerror", "gap"):
-        grid.add_column(name, justify="right", no_wrap=True)
-    grid.add_column("verdict", no_wrap=True)
+    names = ("best\nepoch", "valid.\nerror", "test\nerror", "gap")
+    columns = [
+        tables.Column("arm"),
+        *(tables.Column(name, is_number=True) for name in names),
+        tables.Column("verdict"),
+    ]
+    rows = []
     for row in result.table():
         best = row.best_epoch.text(0) if row.best_epoch else "-"
         errors = (row.validation_loss, row.test_loss, row.gap)
         numbers = (error.text(digits) for error in errors)
-        grid.add_row(row.name, best, *numbers, row.verdict or "-")
+        rows.append([row.name, best, *numbers, row.verdict or "-"])
+    grid = tables.grid(columns, rows, edge=True)
     note = (
         "error: mean squared error on the data after training, where the target has a\n"
         "variance of 1 in training; gap: validation − training error"

@@ -5,15 +5,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from keras_decay.experiments._drawing import (
-    BLUE,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    STYLE,
-    heading,
-)
+from keras_decay.experiments._drawing import STYLE, heading
+from keras_decay.ground.looks import BLUE, FAINT, GREEN, INK, ORANGE
 
 COLOURS = {"best": BLUE, "not significant": GREEN, "worse": ORANGE}
 LABELS = {
@@ -91,7 +84,7 @@ def _draw_problem(axes, of_form, comparison, titles):
             lw=2.2,
             color=colour,
         )
-    axes.axvline(of_form[names[0]]["test"].mean(), color=MUTED, lw=1, ls=(0, (4, 3)))
+    axes.axvline(of_form[names[0]]["test"].mean(), color=FAINT, lw=1, ls=(0, (4, 3)))
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(range(len(names)), [titles[name] for name in names])
     axes.tick_params(axis="y", labelcolor=INK)
@@ -121,7 +114,7 @@ def draw_strengths(found, titles):
             axes = figure.add_subplot(grid[divmod(number, columns)])
             for problem, of_form in found.numbers["losses"].items():
                 _draw_curve(axes, of_form, name, problem)
-            axes.axhline(1, color=MUTED, lw=1, ls=(0, (4, 3)))
+            axes.axhline(1, color=FAINT, lw=1, ls=(0, (4, 3)))
             axes.set_xscale("log")
             axes.set_ylim(0.5, 1.6)
             axes.set_title(titles[name], fontsize=11)

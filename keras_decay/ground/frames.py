@@ -1,4 +1,4 @@
-"""Tables for those who have pandas."""
+"""Rows as a pandas data frame."""
 
 
 def data_frame(rows, columns=None):

@@ -1,4 +1,4 @@
-"""A bar on a terminal: how far the work has come, and how long it will still take."""
+"""A progress bar on a terminal, with the time that is left."""
 
 import contextlib
 
@@ -7,14 +7,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 @contextlib.contextmanager
 def progress_bar(console, description):
-    """A function that moves a bar, which vanishes in the end.
+    """Show a bar, which vanishes at the end, and yield a function that moves it.
 
     Args:
         console: A rich console, on a terminal.
-        description: What stands before the bar at first.
+        description: The text before the bar at first.
 
     Yields:
-        A function of (description, completed, total, note); the note stands behind it.
+        A function of (description, completed, total, note); the note follows the bar.
     """
     columns = (
         TextColumn("{task.description}"),

@@ -2,11 +2,13 @@
 
 Every message reads "`name` must be …. Received: name=value", then what to do. The
 checks run in constructors, on plain Python values, before any training starts. Keras is
-imported where a tensor may be met, so that arithmetic alone does not load it.
+imported only by the checks that accept tensors, so that arithmetic does not load it.
 """
 
 import math
+import os
 from numbers import Real
+from pathlib import Path
 
 import numpy as np
 
@@ -63,6 +65,36 @@ def boolean(name, value):
     return bool(value)
 
 
+def choice(name, value, options, remedy=""):
+    """`value`, which must be one of `options`, or a clear error.
+
+    Args:
+        name: The argument's name.
+        value: The argument.
+        options: The allowed values, texts or booleans.
+        remedy: What to do instead, in a sentence.
+    """
+    options = list(options)
+    # By type, too: 1 equals True, and an array compares with each of its entries.
+    if any(isinstance(value, type(option)) and value == option for option in options):
+        return value
+    must = f"one of {', '.join(map(repr, options)) or 'none'}"
+    raise ValueError(received(name, value, must, remedy))
+
+
+def path(name, value, must="a path"):
+    """`value` as a `pathlib.Path` with `~` expanded, or a clear error.
+
+    Args:
+        name: The argument's name.
+        value: A text or path-like object.
+        must: What the argument must be, for the error.
+    """
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(received(name, value, must))
+    return Path(value).expanduser()
+
+
 def is_scalar_tensor(value):
     """Whether `value` is a `keras.Variable` or backend tensor of shape ()."""
     import keras
@@ -87,7 +119,7 @@ def strength(name, value):
 
 
 def scale(name, value):
-    """A prior's scale: the same, but a number must be greater than zero."""
+    """As `strength`, for a prior's scale: a number must be greater than zero."""
     if _is_tensor(name, value):
         return value
     return number(name, value, above=0)

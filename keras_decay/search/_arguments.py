@@ -36,9 +36,7 @@ def settings_of(epochs, batch_size, shuffle, stopping, **outputs):
 
 def engine_arguments(engine, max_parallel, n_jobs, memory):
     """The arguments that `run` takes, checked."""
-    if engine not in ("auto", "vectorized", "sequential"):
-        must = "'auto', 'vectorized' or 'sequential'"
-        raise ValueError(validation.received("engine", engine, must))
+    validation.choice("engine", engine, ("auto", "vectorized", "sequential"))
     if max_parallel != "auto":
         try:
             max_parallel = validation.integer("max_parallel", max_parallel, minimum=1)

@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend, validation
+from keras_decay.models import layers_of
 from keras_decay.optimizers import DecoupledWeightDecay
 from keras_decay.search._building import build_model
 from keras_decay.search._slots import optimizers_of
@@ -90,7 +91,7 @@ def _points(candidates, name):
 def _signs(low, high):
     """The directions of all that changes between two models; 0 for both at once."""
     shapes = [[tuple(v.shape) for v in m.trainable_variables] for m in (low, high)]
-    layers = [m._flatten_layers() for m in (low, high)]
+    layers = [layers_of(m) for m in (low, high)]
     if shapes[0] != shapes[1] or len(layers[0]) != len(layers[1]):
         return [0]
     found = []

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-SCORE = "val_data_loss"
+from keras_decay.ground import schema
+
+SCORE = schema.VAL_DATA_LOSS
 # Of a loss that divides each batch by the sum of its weights: see `_weighting`.
 BY_WEIGHT = "val_data_loss_by_weight"
 
@@ -37,7 +39,10 @@ def curve_of(outcome):
     epochs = max(map(len, outcome.history.values()), default=0)
     shown = {k: values for k, values in outcome.history.items() if k != BY_WEIGHT}
     return [
-        {"epoch": epoch, **{k: float(values[epoch]) for k, values in shown.items()}}
+        {
+            schema.EPOCH: epoch,
+            **{k: float(values[epoch]) for k, values in shown.items()},
+        }
         for epoch in range(epochs)
     ]
 
@@ -56,8 +61,8 @@ def final(outcome, name):
 
 def has_failed(outcome):
     """Whether a training has ended in NaN or infinity."""
-    losses = [final(outcome, name) for name in ("loss", "val_loss")]
-    known = [name in outcome.history for name in ("loss", "val_loss")]
+    losses = [final(outcome, name) for name in (schema.LOSS, schema.VAL_LOSS)]
+    known = [name in outcome.history for name in (schema.LOSS, schema.VAL_LOSS)]
     return any(k and not np.isfinite(v) for k, v in zip(known, losses, strict=True))
 
 

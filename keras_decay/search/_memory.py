@@ -9,15 +9,12 @@ next one can say in what it differs.
 import contextlib
 import hashlib
 import json
-import os
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 
-from keras_decay.curves import _rows
-from keras_decay.ground import validation
+from keras_decay.ground import files, validation
 from keras_decay.search import _outcome_file
 
 MARK = "keras-decay-search.json"
@@ -39,10 +36,8 @@ class Memory:
     """
 
     def __init__(self, path):
-        if not isinstance(path, (str, os.PathLike)):
-            must = "None or the path of a folder"
-            raise TypeError(validation.received("memory", path, must))
-        self._folder = Path(path).expanduser().absolute()
+        must = "None or the path of a folder"
+        self._folder = validation.path("memory", path, must).absolute()
         self._fails = False
         try:
             self._open()
@@ -67,8 +62,8 @@ class Memory:
         elif _json(mark) not in (FORMAT, None):
             self._refuse(f"Its {MARK} is not of this version of keras_decay")
         # Written even where there is one: it shows that the folder can be written to.
-        _rows.replace(mark, lambda file: file.write(json.dumps(FORMAT).encode()))
-        for leftover in self._folder.glob(".*-????????.*"):  # as `_rows` names them
+        files.replace(mark, lambda file: file.write(json.dumps(FORMAT).encode()))
+        for leftover in self._folder.glob(".*-????????.*"):  # as `files` names them
             with contextlib.suppress(OSError):
                 if time.time() - leftover.stat().st_mtime > STALE:
                     leftover.unlink()
@@ -119,7 +114,7 @@ class Memory:
         if self._fails:
             return
         try:
-            _rows.replace(path, write)
+            files.replace(path, write)
         except OSError as error:
             self._fails = True
             warnings.warn(

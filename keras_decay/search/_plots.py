@@ -30,9 +30,8 @@ def plot(ax, params, table, best, choices, *, param, label, words):
         The Axes.
     """
     names = varying(params)
-    if param is not None and param not in params[best]:
-        known = ", ".join(params[best]) or "none"
-        raise ValueError(validation.received("param", param, f"one of {known}"))
+    if param is not None:
+        validation.choice("param", param, params[best])
     if param is None and len(names) == 2:
         return _heat_map(ax, params, table, choices, names, label)
     if param is None and len(names) > 1:

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from keras_decay.ground import schema
 from keras_decay.ground.backend import programs
 from keras_decay.search._histories import BY_WEIGHT
 from keras_decay.search._step import State
 from keras_decay.search._watch import Watch, watched
 
-LOSSES = ("loss", "data_loss", "penalty")
+LOSSES = (schema.LOSS, *schema.PARTS)
 
 
 class Batches(NamedTuple):
@@ -59,7 +60,7 @@ class Program:
         self._rests, self._valid_rests = rests, valid_rests
         self.names = [*LOSSES, *step.metric_names]
         if valid_rests is not None:
-            self.names += ["val_" + name for name in self.names]
+            self.names += [schema.VALIDATION + name for name in self.names]
         self._by_weight = by_weight
         if by_weight:
             self.names.append(BY_WEIGHT)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_decay.ground import validation
+from keras_decay.ground import schema, validation
 from keras_decay.ground.frames import data_frame
 from keras_decay.search import _plots, _text
 from keras_decay.search._building import build_model
@@ -117,10 +117,13 @@ class SweepResult:
             ValueError: If several parameters vary and `param` is None, or there is no
                 such metric.
         """
-        known = [n.removeprefix("val_") for n in self.final if n.startswith("val_")]
-        if metric not in known:
-            must = f"one of {', '.join(known) or 'none, as nothing was held out'}"
-            raise ValueError(validation.received("metric", metric, must))
+        known = [
+            n.removeprefix(schema.VALIDATION)
+            for n in self.final
+            if n.startswith(schema.VALIDATION)
+        ]
+        remedy = "" if known else "Nothing was held out."
+        validation.choice("metric", metric, known, remedy)
         return _plots.of_sweep(self, ax, param, metric)
 
     def to_dataframe(self, epochs=False):
@@ -143,7 +146,9 @@ class SweepResult:
 
     def __repr__(self):
         names = list(dict.fromkeys(name for one in self.params for name in one))
-        known = [n for n in ("data_loss", SCORE, "penalty") if n in self.final]
+        known = [
+            n for n in (schema.DATA_LOSS, SCORE, schema.PENALTY) if n in self.final
+        ]
         best = order = None
         try:
             best = self.best_index_

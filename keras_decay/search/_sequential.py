@@ -6,13 +6,11 @@ import keras
 import numpy as np
 
 from keras_decay.callbacks import LearningCurve
+from keras_decay.ground import schema
 from keras_decay.search._building import build_model, first_rows, rows_of
 from keras_decay.search._histories import BY_WEIGHT
 from keras_decay.search._weighting import data_loss, divides_by_weight
 from keras_decay.search._work import Outcome, epoch_order
-
-# Of a row of the learning curve, what is no loss or metric.
-_NOT_HISTORY = ("epoch", "step", "seconds", "learning_rate", "weight_decay")
 
 
 def _batches(data, rows, seed, settings):
@@ -78,8 +76,8 @@ def train(job, task):
 
 
 def history_of(rows):
-    """The numbers of a learning curve's rows, by their names."""
-    names = {name for row in rows for name in row if name not in _NOT_HISTORY}
+    """The losses and metrics of a learning curve's rows, by their names."""
+    names = {name for row in rows for name in row if name not in schema.RESERVED}
     history = {}
     for name in sorted(names):
         values = [row.get(name) for row in rows]

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_decay.models import layers_of
 from keras_decay.search._slots import optimizers_of
 
 # Their weights are learnt by `adapt` and not by training.
@@ -41,7 +42,7 @@ class Sharing:
         Raises:
             ValueError: If it does; it names the layer, or what else is shared.
         """
-        layers = model._flatten_layers()
+        layers = layers_of(model)
         shared = [layer for layer in layers if self._is_known(layer)]
         if any(layer is model for layer in shared):
             raise ValueError(_message("model", "", params))
@@ -106,7 +107,8 @@ def _changing(layers):
     found = {id(v): v for layer in layers for v in layer.trainable_variables}
     for layer in layers:
         if layer.trainable and not isinstance(layer, _ADAPTED):
-            inner = {id(w) for one in layer._layers for w in one.weights}
+            children = layers_of(layer, itself=False, nested=False)
+            inner = {id(w) for one in children for w in one.weights}
             own = [w for w in layer.non_trainable_weights if id(w) not in inner]
             found |= {id(w): w for w in own}
     return found

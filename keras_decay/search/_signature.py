@@ -5,6 +5,7 @@ import warnings
 
 import keras
 
+from keras_decay.models import layers_of
 from keras_decay.optimizers import DecoupledWeightDecay
 from keras_decay.search._slots import filled, optimizers_of
 
@@ -44,7 +45,7 @@ def signature(model, slots):
         for rate, value in zip(rates, before, strict=True):
             rate.assign(value)
     numbers: dict[str, str] = {}
-    for named in [model, *model._flatten_layers(), *optimizers_of(model)]:
+    for named in [model, *layers_of(model), *optimizers_of(model)]:
         numbers.setdefault(named.name, f"name {len(numbers)}")
     return json.dumps(_renamed(config, numbers), sort_keys=True, default=repr)
 

@@ -15,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import validation
+from keras_decay.models import layers_of
 from keras_decay.optimizers import DecoupledWeightDecay
 from keras_decay.regularizers import L2, ElasticNet, Penalty
 from keras_decay.regularizers.penalty.sums import Scaled, Sum
@@ -124,7 +125,7 @@ def _regularizers(model):
     for variable in model.trainable_variables:
         if variable.regularizer is not None:
             yield variable.regularizer
-    for layer in model._flatten_layers():
+    for layer in layers_of(model):
         if getattr(layer, "activity_regularizer", None) is not None:
             yield layer.activity_regularizer
     if isinstance(model.optimizer, DecoupledWeightDecay):
@@ -154,7 +155,7 @@ def with_our_penalties(model):
 
     for variable in model.trainable_variables:
         variable.regularizer = plain(variable.regularizer)
-    for layer in model._flatten_layers():
+    for layer in layers_of(model):
         # The attribute is what the layer's config is made of.
         for name, value in list(vars(layer).items()):
             if plain(value) is not value:

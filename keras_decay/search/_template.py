@@ -3,6 +3,7 @@
 import keras
 
 from keras_decay.ground.backend import programs
+from keras_decay.models import layers_of
 from keras_decay.optimizers import DecoupledWeightDecay
 from keras_decay.search._slots import optimizers_of, with_our_penalties
 
@@ -21,7 +22,7 @@ def obstacle(model):
             return f"the model has a {name} of its own"
     if model.run_eagerly:
         return "the model was compiled with run_eagerly=True"
-    if any(getattr(layer, "stateful", False) for layer in model._flatten_layers()):
+    if any(getattr(layer, "stateful", False) for layer in layers_of(model)):
         return "a stateful layer keeps its state from batch to batch"
     for optimizer in optimizers_of(model):
         reason = _obstacle_of(optimizer)

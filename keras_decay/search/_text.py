@@ -2,19 +2,19 @@
 
 import numpy as np
 
+from keras_decay.ground import tables
+
 SHOWN = 12
 
 
-def text_table(titles, rows, best=(), mark="*"):
-    """The rows under their titles, numbers to the right; `best` rows are marked."""
+def text_table(titles, rows, best=()):
+    """The rows under their titles, numbers to the right; `best` rows have a star."""
+    columns = [tables.Column(title, is_number=True) for title in titles]
     cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
-    lines = ["  ".join(t.rjust(w) for t, w in zip(titles, widths, strict=True))]
-    lines.append("  ".join("─" * width for width in widths))
-    for i, row in enumerate(cells):
-        line = "  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True))
-        lines.append(f"{line} {mark}" if i in best else line)
-    return "\n".join(lines)
+    if best:
+        columns.append(tables.Column(""))
+        cells = [[*row, "*" if i in best else ""] for i, row in enumerate(cells)]
+    return tables.text_table(columns, cells)
 
 
 def mean_and_sd(values):

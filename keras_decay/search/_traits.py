@@ -19,6 +19,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_decay.models import layers_of
 from keras_decay.search._code import _is_of_a_library, _named
 from keras_decay.search._conditions import conditions
 
@@ -56,7 +57,7 @@ class Traits:
         self._alive: list[Any] = []  # so that no `id` is used twice
         self._left: collections.deque[Any] = collections.deque()
         self._is_known = True
-        named = [model, *model._flatten_layers(), model.optimizer]
+        named = [model, *layers_of(model), model.optimizer]
         self._names = {each.name: str(i) for i, each in enumerate(named)}
         self._trained = {id(v) for v in model.trainable_variables}
         own = {id(v) for v in [*model.variables, *model.optimizer.variables]}

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_decay.ground import schema
+
 
 class Task(NamedTuple):
     """One training: a candidate, a seed, and the rows to train on and to validate on.
@@ -58,7 +60,7 @@ class Stopping:
         start: The first epoch that counts, from 0 on.
     """
 
-    monitor: str = "val_loss"
+    monitor: str = schema.VAL_LOSS
     patience: int = 0
     min_delta: float = 0.0
     mode: str = "min"
@@ -109,7 +111,7 @@ class Outcome:
     Attributes:
         history: For each key an array with one number for each epoch that was trained:
             "loss", "data_loss", "penalty", the metrics' names, and "val_…" of those
-            where there are rows to validate on ("penalty" has no "val_").
+            where there are rows to validate on.
         best_epoch: The epoch whose weights were restored, or None.
         predictions: Of the model at the end, for the rows to validate on, in their
             order; or None.

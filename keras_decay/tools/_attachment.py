@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_decay.optimizers._variable_kinds import holders_by_id
+from keras_decay.models import all_layers, owners_by_id
 from keras_decay.regularizers import Penalty
 from keras_decay.tools._penalties import same
-from keras_decay.tools._survival import deciders, loads_alike, tree, units
+from keras_decay.tools._survival import deciders, loads_alike, units
 from keras_decay.tools._track_strength import (
     check_trackable,
     release_strengths,
@@ -127,12 +127,12 @@ class Attachment:
         for layer, name, penalty in self._assignments:
             setattr(layer, name, penalty)
         self._hold_strengths()
-        for layer in tree(self.model):
+        for layer in all_layers(self.model):
             if isinstance(layer, keras.Model):
                 layer.train_function = layer.test_function = None
 
     def _hold_strengths(self):
-        everything = tree(self.model)
+        everything = all_layers(self.model)
         used = [v.regularizer for v in self.model.weights]
         used += [layer.activity_regularizer for layer in everything]
         strengths = {id(v) for p in used for v in getattr(p, "variables", ())}
@@ -146,16 +146,6 @@ class Attachment:
         for outcome in self.outcomes:
             if getattr(outcome.penalty, "variables", None):
                 track_strength(outcome.owner, outcome.penalty)
-
-
-def owners_by_id(model):
-    """For the id of each variable the layers that hold it."""
-    found: dict[int, list[Any]] = {}
-    for key, pairs in holders_by_id(model).items():
-        for layer, _ in pairs:
-            if all(layer is not other for other in found.setdefault(key, [])):
-                found[key].append(layer)
-    return found
 
 
 def namesake(layer, variable):

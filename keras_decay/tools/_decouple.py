@@ -7,12 +7,12 @@ from typing import Any
 import keras
 
 from keras_decay.ground import validation
+from keras_decay.models import all_layers
 from keras_decay.optimizers import DecoupledWeightDecay
 from keras_decay.tools._attachment import Attachment
 from keras_decay.tools._moved import moved
 from keras_decay.tools._penalties import same
 from keras_decay.tools._regularize import check_model
-from keras_decay.tools._survival import tree
 
 
 def decouple(model, optimizer, *, allow_unsaved=False):
@@ -135,7 +135,7 @@ def _equal(one, other):
 
 def _refuse_immovable(model):
     """Refuse what the loss has beside the penalties of weights."""
-    layers = tree(model)
+    layers = all_layers(model)
     active = [x.name for x in layers if x.activity_regularizer is not None]
     if active:
         raise ValueError(

@@ -10,6 +10,7 @@ Thresholds, chosen so that settings in the literature pass:
 
 import math
 
+from keras_decay.models import SPARED_ROLES
 from keras_decay.tools._finding import about
 from keras_decay.tools._findings_on_measurements import (
     less_or_more,
@@ -18,7 +19,6 @@ from keras_decay.tools._findings_on_measurements import (
 )
 from keras_decay.tools._findings_on_settings import ON_SETTINGS
 from keras_decay.tools._remedies import KEEP_ONE, MOVE
-from keras_decay.tools._rows import SPARED_ROLES
 
 WEAK, STRONG = 0.01, 100.0
 

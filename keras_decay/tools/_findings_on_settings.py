@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_decay.models import layers_of
 from keras_decay.tools._finding import about
 from keras_decay.tools._penalties import same
 
@@ -60,7 +61,7 @@ def regularizers_of_layers(model, subjects, views):
     late: list[Any] = []
     unsaved: list[Any] = []
     by_variable = {id(s.variable): s for s in subjects}
-    for layer in model._flatten_layers():
+    for layer in layers_of(model):
         for attribute, weight in regularized(layer):
             subject = by_variable.get(id(weight))
             present = getattr(layer, attribute)

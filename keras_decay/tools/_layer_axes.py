@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import keras
 
-from keras_decay.optimizers._variable_kinds import held
+from keras_decay.models import held
 
 layers = keras.layers
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_decay.models import RuleMatchesNothing, layers_of, unique
 from keras_decay.tools._findings import findings_on
 from keras_decay.tools._keras_view import parts, variables_of
 from keras_decay.tools._plan import step_to_audit
@@ -86,7 +87,7 @@ def build(optimizer, model):
         return None
     if optimizer.built:
         return _rule_that_matches_nothing(lambda: None, optimizer)
-    unbuilt = [layer.name for layer in model._flatten_layers() if not layer.built]
+    unbuilt = [layer.name for layer in layers_of(model) if not layer.built]
     if unbuilt:
         # The optimizer would never know of the variables that are still to come.
         raise ValueError(
@@ -119,12 +120,10 @@ def _rule_that_matches_nothing(build, optimizer):
         build()
         for part in parts(optimizer):
             check_rules(part)
-    except ValueError as error:
-        if "`rules` must each match" not in str(error):
-            raise
+    except RuleMatchesNothing as error:
         return (
             "rule-matches-nothing",
-            str(error).split("\n")[0],
+            f"{error.sentence}.",
             "Correct the pattern; it is searched for in the variables' paths.",
         )
     return None
@@ -150,11 +149,6 @@ def look(view, rate, plan):
 def is_overwritten(variable):
     """Whether optimizers put the "gradient" in its place: scales of float8."""
     return getattr(variable, "overwrite_with_gradient", False)
-
-
-def unique(variables):
-    """The variables, each once."""
-    return list({id(variable): variable for variable in variables}.values())
 
 
 def header_of(model, optimizer, views, steps, rates, plan):

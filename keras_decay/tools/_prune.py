@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_decay.ground import validation
+from keras_decay.models import layers_of
 from keras_decay.tools._pruning import _graph, _rebuild
 from keras_decay.tools._pruning._dead import dead_units
 from keras_decay.tools._pruning._flow import Flow, Need
@@ -114,7 +115,7 @@ def _kept_dead(model, flow, need):
         found += [f"{count} of {name!r}, as {reason}" for reason, count in why.items()]
     followed = {id(kernel.layer) for kernel in flow.kernels.values()}
     followed |= {id(layer) for layer, _, _ in flow.passed.values()}
-    for layer in model._flatten_layers():
+    for layer in layers_of(model):
         dead = None if id(layer) in followed else dead_units(layer)
         if dead is not None and np.any(dead):
             found.append(f"{int(dead.sum())} of {layer.path!r}, which is not followed")

@@ -2,13 +2,18 @@
 
 import keras
 
-from keras_decay import selection
 from keras_decay.ground import backend, validation
+from keras_decay.models import (
+    all_layers,
+    decays_by_default,
+    first_matches,
+    owners_by_id,
+    pattern,
+)
 from keras_decay.regularizers import Penalty
-from keras_decay.tools._attachment import Attachment, owners_by_id
+from keras_decay.tools._attachment import Attachment
 from keras_decay.tools._layer_axes import attention_roles, axis_of
 from keras_decay.tools._regularized import Regularized
-from keras_decay.tools._survival import tree
 
 FORM = "a list of tuples (path regex, penalty or None), or one penalty"
 PENALTY = "a penalty of keras_decay or Keras, or None to remove one"
@@ -72,7 +77,7 @@ def regularize(model, rules, *, allow_unsaved=False):
     allow_unsaved = validation.boolean("allow_unsaved", allow_unsaved)
     variables = model.trainable_variables
     names, chosen = _chosen(rules, variables)
-    owners, roles = owners_by_id(model), attention_roles(tree(model))
+    owners, roles = owners_by_id(model), attention_roles(all_layers(model))
     penalties = [
         (variable, _resolved(name, penalty, variable, owners, roles))
         for variable, name, penalty in zip(variables, names, chosen, strict=True)
@@ -105,7 +110,7 @@ def _chosen(rules, variables):
     if isinstance(rules, (str, keras.regularizers.Regularizer, dict)):
         penalty = _penalty("rules", rules)
         meant = [
-            selection.decays_by_default(path, len(variable.shape))
+            decays_by_default(path, len(variable.shape))
             for path, variable in zip(paths, variables, strict=True)
         ]
         if not any(meant):
@@ -124,9 +129,9 @@ def _chosen(rules, variables):
         name = f"rules[{index}]"
         if not isinstance(rule, (list, tuple)) or len(rule) != 2:
             raise TypeError(validation.received(name, rule, "in `rules`, " + FORM))
-        patterns.append(selection.pattern(f"{name}[0]", rule[0]))
+        patterns.append(pattern(f"{name}[0]", rule[0]))
         penalties.append(_penalty(f"{name}[1]", rule[1]))
-    numbers = selection.first_matches(patterns, paths)
+    numbers = first_matches(patterns, paths)
     names = [None if n is None else f"rules[{n}][1]" for n in numbers]
     return names, [None if n is None else penalties[n] for n in numbers]
 

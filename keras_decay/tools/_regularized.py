@@ -2,13 +2,13 @@
 
 import shutil
 
+from keras_decay.ground import tables
 from keras_decay.ground.frames import data_frame
 from keras_decay.tools._penalties import described
-from keras_decay.tools._text import shortened, wrapped
+from keras_decay.tools._text import wrapped
 
 COLUMNS = ("path", "shape", "penalty", "before", "saved")
-TITLES = ("variable", "shape", "penalty", "before", "saved")
-GAP = "  "
+TITLES = {key: key for key in COLUMNS} | {"path": "variable"}
 
 
 class Regularized:
@@ -59,16 +59,11 @@ class Regularized:
         keys = [key for key in COLUMNS if key == "path" or any(t[key] for t in texts)]
         if all(row["saved"] for row in self.rows):
             keys.remove("saved")
-        titles = dict(zip(COLUMNS, TITLES, strict=True))
-        sizes = {k: max(len(titles[k]), *(len(t[k]) for t in texts)) for k in keys}
-        others = sum(size + len(GAP) for key, size in sizes.items() if key != "path")
-        sizes["path"] = min(sizes["path"], max(20, width - others))
-        lines = [titles, {key: "─" * sizes[key] for key in keys}]
-        lines += [t | {"path": shortened(t["path"], sizes["path"])} for t in texts]
-        table = "\n".join(
-            GAP.join(line[key].ljust(sizes[key]) for key in keys).rstrip()
-            for line in lines
-        )
+        columns = [
+            tables.Column(TITLES[key], wraps=key in ("penalty", "before"))
+            for key in keys
+        ]
+        table = tables.text_table(columns, [[t[k] for k in keys] for t in texts], width)
         note = f"and {self.unmatched} trainable variables that no rule matched"
         unsaved = "no: the saved model will not have it"
         parts = [table]

@@ -4,21 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from keras_decay.models import role_of
 from keras_decay.tools._penalties import described, l2_within
 from keras_decay.tools._plan import steps_per_epoch_of
 
-ROLES = {
-    "kernel": "kernel",
-    "bias": "bias",
-    "gamma": "norm scale",
-    "scale": "norm scale",
-    "beta": "norm shift",
-    "offset": "norm shift",
-    "embeddings": "embedding",
-    "position_embeddings": "position embedding",
-    "alpha": "slope",
-}
-SPARED_ROLES = ("bias", "norm scale", "norm shift")
 COLUMNS = (
     "path",
     "shape",
@@ -68,20 +57,6 @@ class Subject:
         if self.promise is None:
             return self.verdict == "decays unasked"
         return self.verdict != "off" and self.row["shrink_per_step"] != 0
-
-
-def role_of(path):
-    """What a variable is in its layer, by the last component of its path."""
-    name = path.rsplit("/", 1)[-1]
-    if name.startswith("moving_"):
-        return "statistic"
-    if name in ROLES:
-        return ROLES[name]
-    if name.endswith("_bias"):
-        return "bias"
-    if name.endswith("kernel"):
-        return name.replace("_", " ")
-    return "other"
 
 
 def empty_row(path, shape, dtype):

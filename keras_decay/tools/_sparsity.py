@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_decay.ground import validation
 from keras_decay.ground.frames import data_frame
+from keras_decay.models import layers_of
 from keras_decay.tools._pruning import _graph
 from keras_decay.tools._pruning._dead import constants, dead_units, is_understood
 from keras_decay.tools._pruning._elementwise import array
@@ -14,7 +15,7 @@ from keras_decay.tools._pruning._flow import Flow
 from keras_decay.tools._text import table, wrapped
 
 COLUMNS = ("path", "shape", "entries", "zeros", "fraction", "nans")
-# Title, key, width at most, priority: see `_text`.
+# Title, key, and what `tables.Column` calls `most` and `rank`.
 VARIABLES = (
     ("shape", "shape", 16, 2),
     ("entries", "entries", 12, 1),
@@ -122,10 +123,10 @@ def sparsity(model):
     place = {id(weight): index for index, weight in enumerate(model.weights)}
     shown = [
         layer
-        for layer in model._flatten_layers()
+        for layer in layers_of(model)
         if layer.weights
         # Innermost, but that an activation may be a layer within its layer.
-        and (is_understood(layer) or not layer._flatten_layers(include_self=False))
+        and (is_understood(layer) or not layers_of(layer, itself=False))
     ]
     shown.sort(key=lambda layer: min(place[id(weight)] for weight in layer.weights))
     unused = _unused_units(model)
@@ -172,7 +173,7 @@ def _layer_row(layer, unused):
 def _unused_units(model):
     """By the id of a layer, which units are unused, where all their ways are known."""
     found = {}
-    for part in model._flatten_layers():
+    for part in layers_of(model):
         if isinstance(part, keras.Model) and _graph.is_graph(part):
             flow = Flow(_graph.graph_of(part))
             used, lost = flow.used()

@@ -11,7 +11,7 @@ import random
 
 import keras
 
-from keras_decay.optimizers._variable_kinds import held
+from keras_decay.models import all_layers
 from keras_decay.tools._penalties import same
 
 
@@ -26,17 +26,6 @@ class Mark(keras.regularizers.Regularizer):
 
     def get_config(self):
         return {"number": self.number}
-
-
-def tree(root):
-    """A layer and all layers within it, each once, also those in its attributes."""
-    found, left = {id(root): root}, [root]
-    while left:
-        for _, thing in held(left.pop()):
-            if isinstance(thing, keras.Layer) and id(thing) not in found:
-                found[id(thing)] = thing
-                left.append(thing)
-    return list(found.values())
 
 
 def units(model):
@@ -54,7 +43,7 @@ def deciders(unit):
     Returns:
         (by the id of a variable the pair (layer, attribute), None), or ({}, why not).
     """
-    inside = tree(unit)
+    inside = all_layers(unit)
     slots = [
         (layer, name)
         for layer in inside

@@ -2,7 +2,9 @@
 
 import textwrap
 
-# Title, key, width at most, priority: the highest leave first where space is short.
+from keras_decay.ground import tables
+
+# Title, key, and what `tables.Column` calls `most` and `rank`.
 FIELDS = (
     ("shape", "shape", 16, 6),
     ("dtype", "dtype", 8, 8),
@@ -25,7 +27,6 @@ NUMBERS = (
     *("shrink", "half", "planned"),
     *("entries", "zeros", "fraction", "nans", "units", "dead", "unused"),
 )
-GAP = 2
 SHOWN = 4  # paths named in a warning
 
 
@@ -53,37 +54,16 @@ def table(rows, width, fields=FIELDS, first_title="variable"):
     """The rows, in as many columns as there is space for and something to say."""
     cells = {key: [cell(key, row[key]) for row in rows] for _, key, _, _ in fields}
     fields = [field for field in fields if says_something(field[1], cells[field[1]])]
-    longest = max(len(row["path"]) for row in rows)
-
-    def size(field):
-        title, key, most, _ = field
-        return min(most, max(len(title), *map(len, cells[key])))
-
-    def left(fields):
-        return width - sum(size(field) + GAP for field in fields)
-
-    while fields and left(fields) < min(longest, max(12, min(24, width - 52))):
-        dispensable = max(fields, key=lambda field: field[3])
-        if dispensable[3] == 0:
-            break
-        fields = [field for field in fields if field is not dispensable]
-    first = max(12, min(longest, left(fields)))
-    titles = [first_title.ljust(first)] + [f[0].ljust(size(f)) for f in fields]
-    lines = [titles, ["─" * len(title) for title in titles]]
-    for i, row in enumerate(rows):
-        line = [shortened(row["path"], first).ljust(first)]
-        for field in fields:
-            text = cells[field[1]][i]
-            text = text if len(text) <= size(field) else text[: size(field) - 1] + "…"
-            line.append(
-                text.rjust(size(field)) if is_number(field) else text.ljust(size(field))
-            )
-        lines.append(line)
-    return "\n".join((" " * GAP).join(line).rstrip() for line in lines)
-
-
-def is_number(field):
-    return field[1].startswith(NUMBERS)
+    columns = [tables.Column(first_title)]
+    columns += [
+        tables.Column(title, key.startswith(NUMBERS), most, rank)
+        for title, key, most, rank in fields
+    ]
+    texts = [
+        [row["path"], *(cells[key][i] for _, key, _, _ in fields)]
+        for i, row in enumerate(rows)
+    ]
+    return tables.text_table(columns, texts, width)
 
 
 def says_something(key, texts):
@@ -117,11 +97,6 @@ def count(value):
             short = value / size
             return f"{short:.0f}{unit}" if short >= 9.95 else f"{short:.1f}{unit}"
     return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
-
-
-def shortened(path, width):
-    """The path within `width`, its end kept, which says most."""
-    return path if len(path) <= width else "…" + path[-(width - 1) :]
 
 
 def warning_text(warning, width):

@@ -5,6 +5,7 @@ import math
 import keras
 
 from keras_decay.ground import backend
+from keras_decay.models import layers_of
 from keras_decay.tools._probe import is_distributed
 
 
@@ -34,7 +35,7 @@ def reason(model, view):
         return "jit_compile=False"
     if is_distributed(model):
         return "the model is in a distribution strategy"
-    if any(layer_is_sparse(layer) for layer in model._flatten_layers()):
+    if any(layer_is_sparse(layer) for layer in layers_of(model)):
         return "an Embedding gives sparse gradients"
     if model.run_eagerly and not view.fixed:
         return "run eagerly with a schedule or callable"

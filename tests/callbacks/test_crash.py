@@ -8,14 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import weakref
 from pathlib import Path
 
 import keras
 import pytest
 
-from keras_decay.callbacks import LearningCurve, _history_file, _lock, _running_fit
+from keras_decay.callbacks import LearningCurve, _history_file, _running_fit
 from keras_decay.curves import _rows
 
 BACKEND = keras.backend.backend()
@@ -188,7 +187,7 @@ def test_killed_before_the_model_was_first_saved(build, data, tmp_path):
     build().fit(*data, verbose=0, callbacks=[LearningCurve(path)])
     with pytest.raises(ValueError, match="overwrite"):
         build().fit(*data, verbose=0, callbacks=[LearningCurve(path)])
-    (tmp_path / ".run.jsonl.lock").write_text("123 on a machine\n")
+    (tmp_path / ".run.jsonl.writer").write_text("123 on a machine\n")
     (tmp_path / ".run-0a_b1c2d.svg").write_text("a figure half drawn")
     (tmp_path / ".run-2.svg").write_text("a user's own file")
     curve = LearningCurve(path, figure=tmp_path / "run.svg")
@@ -269,54 +268,6 @@ def test_a_fit_whose_list_of_callbacks_lives_on_blocks_nobody(build, data, tmp_p
     assert len(set(map(id, held))) == 10
     rows = LearningCurve.load(tmp_path / "run.jsonl").rows
     assert [row["epoch"] for row in rows] == list(range(10))
-
-
-def test_a_lock_is_waited_for_while_another_thread_releases_it(tmp_path, monkeypatch):
-    first = _lock.FileLock(tmp_path / "run.jsonl", lambda: False)
-    second = _lock.FileLock(tmp_path / "run.jsonl", lambda: True)
-    is_releasing, may_end = threading.Event(), threading.Event()
-
-    def truncate(*args):
-        is_releasing.set()
-        assert may_end.wait(10)
-
-    first.acquire()
-    with monkeypatch.context() as patch:
-        patch.setattr(_lock.os, "truncate", truncate)
-        thread = threading.Thread(target=first.release)
-        thread.start()
-        assert is_releasing.wait(10)
-    threading.Timer(0.2, may_end.set).start()
-    second.acquire()
-    thread.join()
-    second.release()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_lock_is_not_inherited_by_a_fork(tmp_path):
-    """A worker that outlives its killed parent must not keep the file locked."""
-    lock = _lock.FileLock(tmp_path / "run.jsonl", lambda: True)
-    lock.acquire()
-    _lock._forget_all()  # what happens in the child, where nothing else is shared
-    other = _lock.FileLock(tmp_path / "run.jsonl", lambda: True)
-    other.acquire()
-    assert other.was_killed
-    lock.release()
-    with pytest.raises(ValueError, match="no other training"):
-        _lock.FileLock(tmp_path / "run.jsonl", lambda: True).acquire()
-    other.release()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_without_locks_training_goes_on_with_a_warning(tmp_path, monkeypatch):
-    def unable(handle):
-        raise OSError(_lock.errno.ENOLCK, "no locks")
-
-    monkeypatch.setattr(_lock, "_take", unable)
-    lock = _lock.FileLock(tmp_path / "run.jsonl", lambda: True)
-    with pytest.warns(UserWarning, match="without locks"):
-        lock.acquire()
-    lock.release()
 
 
 def test_nothing_of_a_running_fit_is_kept_alive():

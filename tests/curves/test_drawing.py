@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from keras_decay.curves import _columns, _drawing, _figure, _looks, plot_curves
+from keras_decay.curves import _columns, _drawing, _figure, plot_curves
+from keras_decay.ground import looks
 
 # Validation turns up at epoch 10, training goes on falling.
 ROWS = [
@@ -85,7 +86,7 @@ def test_smoothing_leaves_the_raw_line_faint():
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"metric": "f1"}, "one of acc, loss"),
+        ({"metric": "f1"}, "one of 'acc', 'loss'"),
         ({"metric": None}, "`metric`"),
         ({"smooth": -1}, "`smooth`"),
     ],
@@ -151,7 +152,7 @@ def test_several_runs_are_a_mean_in_a_band(curves):
     assert (box.ymin, box.ymax) == pytest.approx((values.min(), values.max()))
     assert "band: lowest to highest" in texts(ax)
     colours = {line.get_color() for line in ax.lines}
-    assert colours == set(_looks.COLOURS[:2])
+    assert colours == set(looks.COLOURS[:2])
 
 
 def test_runs_of_unequal_length_meet_where_all_are(curves):

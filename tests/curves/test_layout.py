@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from keras_decay.curves import _figure, _looks, _places, plot_curves
+from keras_decay.curves import _figure, plot_curves
+from keras_decay.ground import looks
 
 NAMES = ["no penalty", "L2(0.01)", "L1(0.001)", "AdamW", "dropout", "lasso", "net", "8"]
 
@@ -85,9 +86,9 @@ def test_eight_curves_are_told_apart_without_colour_too(curves):
     ax = plot_curves(family(curves, NAMES))
     lines = [line for line in ax.lines if line.get_label() in NAMES]
     assert len({line.get_color() for line in lines}) == 8
-    looks = [_looks.colour_and_style(index) for index in range(32)]
-    assert len(set(looks)) == 32
-    near = itertools.pairwise(looks)
+    different = [looks.colour_and_style(index) for index in range(32)]
+    assert len(set(different)) == 32
+    near = itertools.pairwise(different)
     assert all(one[1] != other[1] for one, other in near)
     # Validation is thick, training thin.
     assert {line.get_linewidth() for line in lines} == {_figure.THICK}
@@ -106,18 +107,6 @@ def test_axes_of_somebody_else(curves, layout):
     for ax in (left, right):
         assert_clean(ax)
     assert tuple(figure.get_size_inches()) == (6.8, 2.8)
-
-
-def test_places_are_spread_no_more_than_need_be():
-    """Oracle: those far apart stay, a cluster keeps its centre, all lie inside."""
-    assert _places.spread([10, 50, 90], 10, 100) == [10, 50, 90]
-    assert _places.spread([50, 50, 50], 10, 100) == [40, 50, 60]
-    assert _places.spread([0, 0, 100], 10, 100) == [5, 15, 95]
-    rng = np.random.default_rng(0)
-    for _ in range(50):
-        places = _places.spread(sorted(rng.uniform(0, 100, size=9)), 10, 100)
-        assert np.diff(places).min() >= 10 - 1e-9
-        assert places[0] >= 5 - 1e-9 and places[-1] <= 95 + 1e-9
 
 
 def test_smoothing_averages_each_curve(curves):

@@ -15,7 +15,7 @@ from sklearn.linear_model import RidgeCV
 from support import once
 
 import keras_decay as kd
-from keras_decay.experiments import _data, _drawing, _figure, _tuning, diabetes
+from keras_decay.experiments import _data, _figure, _tuning, diabetes
 from keras_decay.experiments._arms import ARMS
 from keras_decay.search import _cv
 
@@ -283,13 +283,6 @@ def test_figure_of_any_selection(short, arms, seeds):
     for name, box in texts:
         assert figure.bbox.x0 <= box.x0, name
         assert box.x1 <= figure.bbox.x1, name
-
-
-def test_labels_are_spread_out_as_little_as_need_be():
-    values = np.array([0.50, 0.52, 1.0, 0.51])
-    placed = _drawing.spread_out(values, 0.1)
-    np.testing.assert_allclose(placed, [0.41, 0.61, 1.0, 0.51])
-    np.testing.assert_array_equal(_drawing.spread_out(values, 0.001), values)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from keras import layers, ops
 from support import apply_as_fit_does, decisions, to_numpy
 
 import keras_decay as kd
-from keras_decay import selection
+from keras_decay.models import first_matches
 
 ETA, LAMBDA, FACTOR = 0.5, 0.4, 0.5
 
@@ -441,7 +441,7 @@ def test_rules_for_very_many_variables_are_matched_at_once():
     paths = [f"block_{i}/kernel" for i in range(800)]
     patterns = [f"^{path}$" for path in paths]
     start = time.perf_counter()
-    assert selection.first_matches(patterns, paths) == list(range(800))
+    assert first_matches(patterns, paths) == list(range(800))
     # It took 14 s while `re` compiled each pattern for each path.
     assert time.perf_counter() - start < 5
 

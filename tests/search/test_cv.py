@@ -492,7 +492,7 @@ def test_pictures(quickly):
     along = search.plot(param="rate")
     assert along.lines[0].get_xdata().tolist() == [0.1, 0.2]
     assert "With l2 = " in texts(along)
-    with pytest.raises(ValueError, match="`param` must be one of l2, rate"):
+    with pytest.raises(ValueError, match="`param` must be one of 'l2', 'rate'"):
         search.plot(param="l1")
     with pytest.raises(NotFittedError):
         quick().plot()

@@ -15,7 +15,7 @@ import pytest
 import searches
 
 import keras_decay as kd
-from keras_decay.curves import _rows
+from keras_decay.ground import files
 from keras_decay.search import _run
 from keras_decay.search._code import code_of
 from keras_decay.search._fingerprint import Keys
@@ -275,8 +275,8 @@ def test_a_full_disk_ends_the_keeping_and_not_the_search(tmp_path, monkeypatch):
             raise OSError(28, "No space left on device")
         return replace(path, write)
 
-    replace = _rows.replace
-    monkeypatch.setattr("keras_decay.curves._rows.replace", full)
+    replace = files.replace
+    monkeypatch.setattr("keras_decay.ground.files.replace", full)
     with pytest.warns(UserWarning, match="No space left.*goes on") as warned:
         outcomes, _ = search(tmp_path, searches.strengths(1, eager=True))
     ours = [w for w in warned if w.category is UserWarning]

@@ -118,6 +118,30 @@ def test_a_split_weights_and_classes_are_those_of_fit():
         )
 
 
+def test_both_engines_record_the_same_names():
+    """The sequential one recorded `decay`, which is neither a loss nor a metric."""
+
+    def decayed(rate):
+        model = keras.Sequential([keras.Input((X.shape[1],)), keras.layers.Dense(1)])
+        optimizer = kd.SGDW(rate, 0.1)
+        model.compile(optimizer, "mse", metrics=["mae"])
+        return model
+
+    sequential, vectorized = (
+        kd.sweep(
+            *(decayed, {"rate": [0.01, 0.02]}, X, Y),
+            validation_split=0.2,
+            **{**HOW, "epochs": 1, "engine": engine},
+        )
+        for engine in ("sequential", "vectorized")
+    )
+    names = {"loss", "data_loss", "penalty", "mae"}
+    names |= {f"val_{name}" for name in names}
+    for result in (sequential, vectorized):
+        assert set(result.history) == set(result.final) == names
+        assert set(result.curves[0][0][0]) == {"epoch", *names}
+
+
 def test_early_stopping_of_each_member():
     stopping = keras.callbacks.EarlyStopping(
         "val_data_loss", patience=1, min_delta=0.05, restore_best_weights=True

@@ -11,9 +11,8 @@ from keras import layers
 from support import to_numpy
 
 import keras_decay as kd
-from keras_decay.optimizers._variable_kinds import holders_by_id
+from keras_decay.models import all_layers, owners_by_id
 from keras_decay.tools._layer_axes import HEADS, ROWS, attention_roles, axis_of
-from keras_decay.tools._survival import tree
 
 PAGE = Path(__file__).parents[2] / "docs" / "axes.md"
 
@@ -44,8 +43,8 @@ CASES = {
 
 
 def axis(name, layer, variable):
-    owners = [owner for owner, _ in holders_by_id(layer)[id(variable)]]
-    return axis_of(name, variable, owners, attention_roles(tree(layer)))
+    owners = owners_by_id(layer)[id(variable)]
+    return axis_of(name, variable, owners, attention_roles(all_layers(layer)))
 
 
 def zeroed(variable, where, index):

@@ -16,10 +16,7 @@ CHOICES = ("auto", True, False, "terminal", "notebook")
 
 def check(live):
     """`live`, if it is one of the choices."""
-    if not isinstance(live, (bool, str)) or live not in CHOICES:
-        must = '"auto", True, False, "terminal" or "notebook"'
-        raise ValueError(validation.received("live", live, must))
-    return live
+    return validation.choice("live", live, CHOICES)
 
 
 def display(live, stream=None):

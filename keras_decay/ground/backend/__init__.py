@@ -1,10 +1,10 @@
-"""The few operations that Keras does not offer alike on its three backends.
+"""Operations that Keras lacks, or offers differently on its three backends.
 
-One file per backend, all with the same functions (but for `gather_rows` and
-`scatter_rows`, which serve what `sparse_rows` finds, on TensorFlow); `current()` loads
-the file of the backend that Keras runs on, and no other. This module itself imports
-neither Keras nor a backend, so that it can explain what is missing when neither can be
-imported.
+There is one file per backend, and all have the same functions. TensorFlow's has two
+more, `gather_rows` and `scatter_rows`, for the rows that its `sparse_rows` finds.
+`current()` loads the file of the backend that Keras runs on, and no other. This module
+imports neither Keras nor a backend, so that it can say what is missing where they
+cannot be imported.
 """
 
 import os
@@ -12,7 +12,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-# Keras' name of a backend -> the package it imports. Our extras bear Keras' names.
+# The package that Keras imports, by Keras' name of the backend. The extras in
+# setup.cfg have Keras' names.
 PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 _loaded: dict[str, ModuleType] = {}
 

@@ -4,12 +4,12 @@ from keras import ops
 
 
 def assign(variable, value):
-    """Set `variable` to `value`; arrays know themselves where they are."""
+    """Set `variable` to `value`."""
     variable.assign(value)
 
 
 def is_tracing():
-    """Never where it matters: a step is not compiled inside another program."""
+    """Whether a function is being traced. Never: a step is in no other program."""
     return False
 
 

@@ -1,13 +1,13 @@
-"""The singular value decomposition as XLA can run it, by one-sided Jacobi rotations.
+"""The singular value decomposition for XLA, by one-sided Jacobi rotations.
 
-TensorFlow's own decomposition is fast where operations run one by one. What it becomes
-inside a program of XLA takes two minutes for 512 × 256 entries in float32, and is exact
-to 1e-7 only in float64; this takes 0.7 s, and is exact to rounding. Inside a program
-that XLA does not compile it stands as well: the two look alike while they are traced.
+TensorFlow's own decomposition is fast where operations run one by one. Inside a program
+of XLA it takes two minutes for 512 × 256 entries in float32, and is exact to 1e-7 only
+in float64. This one takes 0.7 s, and is exact to rounding. It is used in every program,
+also where XLA does not compile it: while a program is traced, the two look alike.
 
-A = Q R; rotations from the right make the columns of Rᵀ orthogonal, of all columns in
-pairs at once: after n − 1 rounds, in which partners change as in a tournament, each has
-met each. Their norms are then the singular values.
+A = Q R. Rotations from the right make the columns of Rᵀ orthogonal, all columns in
+pairs at once. Partners change as in a tournament: after n − 1 rounds each column has
+met each other one. The columns' norms are then the singular values.
 
 References: Hestenes, Inversion of matrices by biorthogonalization and related results,
 1958; Brent and Luk, The solution of singular-value and symmetric eigenvalue problems on
@@ -19,8 +19,8 @@ import tensorflow as tf
 
 MAX_SWEEPS = 40  # about ten are needed
 EPSILON = 2.0**-52
-# What stands for zero on the diagonal of R, so that its columns stay independent and
-# give singular vectors also where the singular value is zero.
+# Replaces zeros on the diagonal of R, so that its columns are independent and give
+# singular vectors also for a singular value of zero.
 TINY = 1e-30
 
 
@@ -37,7 +37,7 @@ def svd(a):
         u, s, vh = svd(tf.transpose(a))
         return tf.transpose(vh), s, tf.transpose(u)
     dtype, size = a.dtype, a.shape[1]
-    # The roundings of thousands of rotations add up: not in float32.
+    # Not in float32: the rounding errors of thousands of rotations add up.
     q, r = tf.linalg.qr(tf.cast(a, tf.float64))
     diagonal = tf.linalg.diag_part(r)
     filled = tf.where(tf.abs(diagonal) < TINY, tf.fill((size,), _t(TINY)), diagonal)
@@ -64,7 +64,7 @@ def _orthogonal(rows, size):
 
     def sweep(sweeps, largest_cosine, top, bottom):
         del largest_cosine
-        # After so many rounds everyone stands where they stood.
+        # After so many rounds every row is back at its place.
         _, largest_cosine, top, bottom = tf.while_loop(
             lambda number, *_: number < 2 * half - 1,
             play_round,

@@ -49,7 +49,7 @@ kept_randomness = contextlib.nullcontext
 
 @contextlib.contextmanager
 def wide():
-    """Numbers may have 64 bits meanwhile."""
+    """Allow 64-bit numbers within the context."""
     before = jax.config.read("jax_enable_x64")
     jax.config.update("jax_enable_x64", True)
     try:
@@ -78,9 +78,10 @@ read = snapshot
 
 
 def has_value(variable):
-    """Whether `variable` can be read: Keras empties variables while it trains.
+    """Whether `variable` can be read.
 
-    It does not always fill them again before `fit` ends with an exception.
+    Keras empties variables while it trains, and does not always fill them again where
+    an exception ends `fit`.
     """
     return variable._value is not None
 
@@ -99,9 +100,9 @@ def is_chief(model):
 def is_baked(value):
     """Whether a function is being traced in which `value` would be a constant.
 
-    While a function is traced every operation yields a tracer, also one on constants.
-    A value that is none then is burnt into the program and never read again; but for
-    when Keras traces for shapes alone, as it does when `fit` begins.
+    While a function is traced, every operation yields a tracer, even an operation on
+    constants. A value that is no tracer then becomes a constant of the program, unless
+    Keras traces for shapes alone, as it does when `fit` begins.
     """
     tracing = isinstance(jax.numpy.add(1.0, 1.0), jax.core.Tracer)
     if not tracing or isinstance(value, jax.core.Tracer):
@@ -116,9 +117,9 @@ def as_decayed(fraction):
 
 
 def rounded(x, dtype):
-    """A float32 tensor rounded to a half-precision `dtype`, and truly so.
+    """A float32 tensor rounded to a half-precision `dtype`.
 
-    XLA takes a cast there and back for none; it cannot see through the bits.
+    XLA drops a cast to half precision and back, unless bit casts stand in between.
     """
     bits = jax.lax.bitcast_convert_type(x.astype(dtype), "uint16")
     return jax.lax.bitcast_convert_type(bits, dtype)

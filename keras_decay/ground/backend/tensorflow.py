@@ -11,11 +11,11 @@ from keras_decay.ground.backend import jacobi
 no_grad = contextlib.nullcontext
 kept_randomness = contextlib.nullcontext
 wide = contextlib.nullcontext
-# Where variables can be read and set at once, also while a function is traced.
+# A scope in which variables are read and set at once, also while a function is traced.
 eager = tf.init_scope
 
-# The mean number of entries of a variable from which on a program of XLA is faster
-# than TensorFlow's own operations; starting it costs about as much as ten of those.
+# From this mean number of entries of a variable on, a program of XLA is faster than
+# TensorFlow's own operations. Starting it costs about as much as ten operations.
 WORTH_COMPILING = 2**14
 
 
@@ -53,7 +53,7 @@ def is_chief(model):
 def is_baked(value):
     """Whether a function is being traced in which `value` would be a constant.
 
-    A variable is read anew whenever a traced function runs, so: never.
+    Never: a traced function reads a variable anew whenever it runs.
     """
     del value
     return False
@@ -75,8 +75,8 @@ def can_compile(tensors, fixed, wanted):
     Args:
         tensors: The gradients.
         fixed: Whether the update reads variables only and calls no Python function
-            that gives another value at every step. Inside a function that is being
-            traced Keras has called it once and for all already.
+            that gives another value at every step. It does not matter while a function
+            is traced: Keras calls the Python function only once then.
         wanted: True, or `"auto"` for only where it pays, on variables of some size.
     """
     tensors = [tensor for tensor in tensors if tensor is not None]
@@ -103,9 +103,9 @@ def assign(variable, value):
     """Set `variable` to `value`, on each replica to the value computed there.
 
     Every replica has computed the same value, from gradients that are summed already.
-    By itself a variable that was made with an aggregation would combine the values once
-    more: `"sum"` would double the weight on two replicas, and `"mean"` would send every
-    weight through the network. One without, as Keras makes them, sets its own copy.
+    Variables without an aggregation, as Keras makes them, set their own copy. One with
+    an aggregation would combine the values once more: `"sum"` would double the weight
+    on two replicas, and `"mean"` would send every weight through the network.
     """
     native = _native(variable)
     context = tf.distribute.get_replica_context()
@@ -126,9 +126,9 @@ def assign(variable, value):
 
 
 def rounded(x, dtype):
-    """A float32 tensor rounded to a half-precision `dtype`, and truly so.
+    """A float32 tensor rounded to a half-precision `dtype`.
 
-    XLA takes a cast there and back for none; it cannot see through the bits.
+    XLA drops a cast to half precision and back, unless bit casts stand in between.
     """
     return tf.bitcast(tf.bitcast(tf.cast(x, dtype), tf.uint16), dtype)
 
@@ -171,7 +171,7 @@ def _held(grad):
 
 
 def _flat(rows, size):
-    # Not −1: of no rows it would not tell how long they are.
+    # Not −1, which is ambiguous where there are no rows.
     return tf.reshape(rows, (size, math.prod(rows.shape[1:])))
 
 
@@ -189,9 +189,9 @@ def _refuse_replicas():
 def feed(train, validation, batch_size):
     """Small arrays as arguments of `fit`, shuffled anew in every epoch.
 
-    For arrays Keras sets up an elaborate pipeline anew in each epoch, which takes
-    several times as long as the training of a small network, and which after
-    `keras.utils.set_random_seed` shows the rows in the same order in every epoch.
+    Given arrays, Keras builds a new pipeline in each epoch. That takes several times as
+    long as the training of a small network, and after `keras.utils.set_random_seed` the
+    rows have the same order in every epoch.
 
     Args:
         train, validation: Pairs (x, y) of arrays.
@@ -223,7 +223,10 @@ def gpus():
 
 
 def svd(a):
-    """U, σ, Vᵀ of a matrix, entries of about 1: inside a program as XLA can run it."""
+    """U, σ, Vᵀ of a matrix with entries of about 1.
+
+    Inside a program it is computed by `jacobi`, which XLA runs fast.
+    """
     if tf.executing_eagerly() or None in a.shape:
         s, u, v = tf.linalg.svd(a, full_matrices=False)
         return u, s, tf.linalg.adjoint(v)

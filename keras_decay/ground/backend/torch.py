@@ -47,19 +47,19 @@ eager = contextlib.nullcontext
 wide = contextlib.nullcontext
 
 # Compiling takes a fraction of a second per variable and saves some nanoseconds per
-# entry and step. From this mean size on it pays within about a thousand steps.
+# entry and step. From this mean number of entries on it pays within about 1,000 steps.
 WORTH_COMPILING = 2**16
 
-# By default the scalars of the step, Adam's powers of β, are computed anew with every
-# few entries; the loops over the entries are fused into one either way.
+# By default the program computes the scalars of the step, Adam's powers of β, anew for
+# every few entries. The loops over the entries are fused into one in either case.
 OPTIONS: dict[str, Any] = {"realize_opcount_threshold": 4}
 
 
 def compiled(function):
     """`function` of tensors as one program of `torch.compile`, where that works.
 
-    Where it does not, for want of a C++ compiler say, `function` itself runs. Nothing
-    was done twice then: the program is one graph, compiled before any of it runs.
+    Where compilation fails, for example without a C++ compiler, `function` itself runs.
+    No update is made twice then: the program is one graph, compiled before it runs.
     """
 
     def traced(tensors):
@@ -130,7 +130,7 @@ def subtract(variable, amount):
     value = variable.value
     if value is variable._value:
         value.sub_(amount)
-    else:  # within a `keras.StatelessScope`, whose values are others'
+    else:  # within a `keras.StatelessScope`, which has values of its own
         variable.assign(value - amount)
 
 
@@ -143,9 +143,9 @@ def is_chief(model):
 
 @contextlib.contextmanager
 def kept_randomness():
-    """Leave PyTorch's random numbers as they were.
+    """Restore the state of PyTorch's random numbers after the context.
 
-    A DataLoader draws one for every pass through its data, also in a fixed order.
+    A DataLoader draws a number for every pass through its data, even in a fixed order.
     """
     with torch.random.fork_rng(devices=[]):
         yield
@@ -154,7 +154,7 @@ def kept_randomness():
 def is_baked(value):
     """Whether a function is being traced in which `value` would be a constant.
 
-    PyTorch runs eagerly under Keras, so: never.
+    Never: PyTorch runs eagerly under Keras.
     """
     del value
     return False
@@ -163,9 +163,9 @@ def is_baked(value):
 def as_decayed(fraction):
     """The fraction of a weight that decay takes away, rounded as usual here.
 
-    `torch.optim.AdamW` and Keras' AdamW on PyTorch multiply the weight by 1 − fraction,
-    in its precision. Over many steps that rounding adds up in one direction, so we
-    round alike: the same settings would give other weights, by 1e-5 in 200 steps.
+    `torch.optim.AdamW` and Keras' AdamW on PyTorch multiply the weight by 1 − fraction
+    in the weight's precision. That rounding adds up in one direction. Without it the
+    same settings would give other weights, by 1e-5 in 200 steps.
     """
     return 1 - (1 - fraction)
 

@@ -4,8 +4,8 @@ import re
 
 import keras
 
-from keras_decay import selection
 from keras_decay.ground import validation
+from keras_decay.models import decays_by_default, pattern
 from keras_decay.optimizers.rules.of_model import (
     check_model,
     check_preset,
@@ -107,9 +107,7 @@ def _depths_by_layer(model):
         raise ValueError(validation.received("groups", None, must, remedy))
     depth, found = 0, dict[int, int]()
     for layer in reversed(model.layers):
-        counts = any(
-            selection.decays_by_default(w.path, len(w.shape)) for w in layer.weights
-        )
+        counts = any(decays_by_default(w.path, len(w.shape)) for w in layer.weights)
         # A shared variable has the depth of its layer nearest to the input.
         found |= {id(weight): depth for weight in layer.weights}
         depth += counts
@@ -120,7 +118,7 @@ def _depths_by_group(model, groups):
     if isinstance(groups, (str, bytes)) or not isinstance(groups, (list, tuple)):
         must = "a list of regular expressions, from input to output"
         raise TypeError(validation.received("groups", groups, must))
-    groups = [selection.pattern(f"groups[{i}]", g) for i, g in enumerate(groups)]
+    groups = [pattern(f"groups[{i}]", g) for i, g in enumerate(groups)]
 
     def group_of(path):
         return next((i for i, g in enumerate(groups) if re.search(g, path)), None)

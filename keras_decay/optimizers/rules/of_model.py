@@ -4,12 +4,12 @@ import re
 
 import keras
 
-from keras_decay import selection
 from keras_decay.ground import validation
-from keras_decay.optimizers._variable_kinds import (
+from keras_decay.models import (
     BIAS,
     EMBEDDING,
     SCALE,
+    decays_by_default,
     variable_kinds,
 )
 
@@ -50,7 +50,7 @@ def decayed(preset, model):
     """For each trainable variable whether the preset decays it."""
     variables = model.trainable_variables
     if preset == "kernels":
-        yes = [selection.decays_by_default(v.path, len(v.shape)) for v in variables]
+        yes = [decays_by_default(v.path, len(v.shape)) for v in variables]
     else:
         yes = [kind not in SPARED_KINDS[preset] for kind in variable_kinds(model)]
     # The scales of float8 layers are overwritten with their "gradients", not trained.

@@ -1,8 +1,9 @@
 """Which decay acts on which variable: the default, the rules and their outcome."""
 
+import copy
 from typing import Any
 
-from keras_decay import selection
+from keras_decay.models import RuleMatchesNothing, decays_by_default, matches
 from keras_decay.optimizers.forms import PLAIN
 from keras_decay.optimizers.rules.match import changes, is_about
 from keras_decay.optimizers.rules.rules import (
@@ -23,14 +24,14 @@ class Plan:
     them. So the outcome of matching is saved with the optimizer's state, and decides
     after loading, where the file is about the same variables.
 
-    `problem` is the text of the error about a rule that matches nothing, or None.
+    `problem` is the error about a rule that matches nothing, or None.
     """
 
     def __init__(self, default, rules):
         self.default = default
         self.rules = rules
         self.outcome: list[dict[str, Any]] | None = None
-        self.problem: str | None = None
+        self.problem: RuleMatchesNothing | None = None
         # The match in a config of version 0.1, and why it does not fit the variables.
         self.of_0_1: list[dict[str, Any]] | None = None
         self.obstacle_of_0_1: str | None = None
@@ -87,7 +88,7 @@ class Plan:
         """Decide for each variable by its path, or as a config of version 0.1 says."""
         paths = [variable_path(variable) for variable in variables]
         shapes = [[int(size) for size in variable.shape] for variable in variables]
-        chosen, self.problem = selection.matches(self.patterns, paths)
+        chosen, self.problem = matches(self.patterns, paths)
         self.outcome = [
             {
                 "path": path,
@@ -105,8 +106,9 @@ class Plan:
 
     def check(self):
         """Raise the error about a rule that matches nothing, if there is one."""
-        if self.problem:
-            raise ValueError(self.problem)
+        if self.problem is not None:
+            # A new one: what is raised keeps the frames that it went through alive.
+            raise copy.copy(self.problem)
 
     def decide(self, entries):
         """Take over the rules of a saved match of these variables.
@@ -124,7 +126,7 @@ class Plan:
         return changed
 
     def _default_for(self, path, shape):
-        decays = selection.decays_by_default(path, len(shape))
+        decays = decays_by_default(path, len(shape))
         return DEFAULT if self.default is not None and decays else None
 
     def decay_of(self, index):

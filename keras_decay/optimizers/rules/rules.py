@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import keras
 
-from keras_decay import selection
 from keras_decay.ground import validation
+from keras_decay.models import pattern
 from keras_decay.optimizers.forms import PLAIN, DecayForm
 from keras_decay.optimizers.strength import KINDS, Strength
 from keras_decay.optimizers.strength import coupling as check_coupling
@@ -50,7 +50,7 @@ def parse_rules(rules, coupling, add_variable):
         name = f"rules[{index}]"
         if not isinstance(rule, (list, tuple)) or len(rule) not in (2, 3):
             raise TypeError(validation.received(name, rule, "in `rules`, " + form))
-        expression = selection.pattern(f"{name}[0]", rule[0])
+        expression = pattern(f"{name}[0]", rule[0])
         own = rule[2] if len(rule) == 3 else None
         if own is not None:
             check_coupling(f"{name}[2]", own)

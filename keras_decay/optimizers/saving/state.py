@@ -132,8 +132,7 @@ def begin_afresh(optimizer, obstacle):
         f"training begins afresh. {obstacle}"
     )
     if plan.problem:
-        problem = plan.problem.split(". The trainable variables are:")[0]
-        text += f" Besides, {problem}."
+        text += f" Besides, {plan.problem.sentence}."
         plan.problem = None
     warnings.warn(text, stacklevel=3)
 

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import validation
+from keras_decay.models import layers_of
 from keras_decay.tools._pruning import _kernels, _slices
 
 KINDS = ("regularizer", "constraint", "initializer")
@@ -71,7 +72,7 @@ def _refuse_shared(model):
     """A config does not say that layers within two others are one: they would part."""
     homes: dict[int, str] = {}
     for layer in model.layers:
-        for part in layer._flatten_layers():
+        for part in layers_of(layer):
             home = homes.setdefault(id(part), layer.name)
             if home != layer.name and part.weights:
                 must = "a model whose layers do not share others"
@@ -143,7 +144,7 @@ def _takes(made, kind, value):
 def _own_names(model):
     """Classes and functions of the user's own that a config names, by their names."""
     found: dict[str, Any] = {}
-    for layer in model._flatten_layers():
+    for layer in layers_of(model):
         for thing in (layer, *vars(layer).values()):
             if hasattr(thing, "get_config") and not _is_keras(type(thing)):
                 found[type(thing).__name__] = type(thing)
@@ -161,7 +162,7 @@ def _is_keras(thing):
 
 def _copy_state(layer, twin):
     """The state of a layer and all within, by the methods that saving uses."""
-    pairs = zip(layer._flatten_layers(), twin._flatten_layers(), strict=True)
+    pairs = zip(layers_of(layer), layers_of(twin), strict=True)
     for old, new in pairs:
         store: dict[str, Any] = {}
         old.save_own_variables(store)
@@ -177,7 +178,7 @@ def _copy_trainable(model, new):
     new.trainable = model.trainable
     for layer in model.layers:
         twin = new.get_layer(layer.name)
-        pairs = zip(layer._flatten_layers(), twin._flatten_layers(), strict=True)
+        pairs = zip(layers_of(layer), layers_of(twin), strict=True)
         for old, other in pairs:  # the outer before the inner, which may differ
             other.trainable = old.trainable
         # A bias that only the twin has is the last, and is trained like the layer.

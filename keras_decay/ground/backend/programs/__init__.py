@@ -2,12 +2,11 @@
 
 One file per backend, all with the same names:
 
-- `COMPILES`: whether `compiled` compiles, which takes time and spares some.
+- `COMPILES`: whether `compiled` compiles.
 - `ACCUMULATES`: whether models that accumulate gradients can be trained at once.
 - `compiled(function)`: compiled by XLA, one program for each shape of its arguments;
   where nothing compiles, the function as it is.
-- `vectorized(function)`: a function of stacked arguments that does at once what
-  `function` does with each of them.
+- `vectorized(function)`: `function` applied to each entry of stacked arguments at once.
 - `repeat(count, body, carry)`: `carry = body(i, carry)` for i = 0, …, count − 1, where
   count may be a tensor.
 - `choose(index, branches, carry)`: `branches[index - 1](carry)`; for index 0, `carry`.
@@ -15,15 +14,15 @@ One file per backend, all with the same names:
   with them, the scalar's gradient for each of the values, zero where there is none.
 - `obstacle(model)`: why models like this cannot be trained at once here; None if they
   can.
-- `make_pure(model)`: has the layers do in another way what cannot be stacked.
+- `make_pure(model)`: replace what layers do that cannot be stacked.
 - `as_pure(optimizer)`: the optimizer, not built, such that it updates variables within
   a `keras.StatelessScope`.
 - `concurrency()`: how many programs are best run at once, each in a thread.
-- `width(weights)`: how many models, of so many weights each, a program is best run for
+- `width(weights)`: for how many models, of so many weights each, a program is best run
   on a processor.
 - `free_memory()`: the bytes that an accelerator has left; None on a processor.
 - `set_within(stack, index, value)`: `stack` with `value` at `[:, index]`.
-- `precision()`, `set_precision(value)`: the backend's setting of how exact numbers are.
+- `precision()`, `set_precision(value)`: the backend's setting of the precision.
 """
 
 from importlib import import_module

@@ -11,8 +11,8 @@ ACCUMULATES = False
 
 
 def compiled(function):
-    # A new function each time: TensorFlow takes the programs of several groups for one
-    # that is traced again and again, and warns.
+    # A new function each time: else TensorFlow takes the programs of several groups for
+    # one program that is traced again and again, and warns.
     def program(*arguments):
         return function(*arguments)
 
@@ -39,7 +39,7 @@ def repeat(count, body, carry):
 
 
 def choose(index, branches, carry):
-    # Loops of no or one turn: as `tf.switch_case`, a program takes minutes to compile.
+    # Loops of no or one turn: with `tf.switch_case` a program compiles for minutes.
     for number, branch in enumerate(branches, 1):
         turns = tf.cast(tf.equal(index, number), "int32")
         carry = repeat(turns, lambda _, now, act=branch: act(now), carry)
@@ -57,7 +57,7 @@ def value_and_gradients(function, values):
 def obstacle(model):
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.RNN) and not layer.unroll:
-            # XLA has no lists of tensors, to which the loop is stacked.
+            # The stacked loop would need lists of tensors, which XLA does not have.
             return (
                 f"the layer {layer.name!r} is not unrolled (unroll=True), on TensorFlow"
             )
@@ -72,7 +72,7 @@ def as_pure(optimizer):
     """An optimizer whose class does not bypass `keras.Variable`.
 
     Keras' optimizers on TensorFlow hand native variables to the strategy of
-    tf.distribute. What Keras overrides for that is taken back here, in a subclass.
+    tf.distribute. The subclass made here does without these overrides.
     """
     if optimizer.built:
         optimizer = type(optimizer).from_config(optimizer.get_config())

@@ -1,7 +1,7 @@
 """PyTorch's side of the interface described in `programs`.
 
-Nothing is compiled: operations run one by one, each for all models at once, so that
-what PyTorch spends on an operation is spent once for all of them.
+Nothing is compiled. Operations run one by one, each for all models at once, so that
+PyTorch's cost of an operation arises once for all models.
 """
 
 import functools
@@ -13,7 +13,7 @@ from keras_decay.ground.backend.programs.machine import UNKNOWN
 from keras_decay.ground.backend.programs.optimizers import pure_class
 
 COMPILES = ACCUMULATES = False
-# Of all models together that are trained at once on a processor.
+# Weights of all models together that are trained at once on a processor.
 WEIGHTS = 2**21
 
 
@@ -44,7 +44,7 @@ def value_and_gradients(function, values):
 
 def obstacle(model):
     for layer in model._flatten_layers():
-        # Its weights are its own, whatever a `keras.StatelessScope` says of them.
+        # It reads its own weights, whatever values a `keras.StatelessScope` has.
         if isinstance(layer, keras.layers.TorchModuleWrapper):
             return f"the layer {layer.name!r} is a module of PyTorch"
         # PyTorch's generators cannot be stacked.
@@ -79,7 +79,7 @@ def _in_any_layout(call, *arguments, **keywords):
 
 
 class _AnyLayout(torch.overrides.TorchFunctionMode):
-    """Tensors stay as they lie: Keras' layout for convolutions cannot be stacked."""
+    """Keep the memory layout: Keras' layout for convolutions cannot be stacked."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -89,7 +89,7 @@ class _AnyLayout(torch.overrides.TorchFunctionMode):
 
 
 def _dropout(layer, inputs, training=False):
-    """What `Dropout` does, with a mask that can be stacked."""
+    """`Dropout` with a mask that can be stacked."""
     if not training:
         return inputs
     state = layer.seed_generator.next()
@@ -101,7 +101,7 @@ def _dropout(layer, inputs, training=False):
 
 
 class _Mask(torch.autograd.Function):
-    """Booleans that Keras would draw with this seed, one after another if stacked."""
+    """The booleans that Keras draws with a seed; stacked seeds are drawn in turn."""
 
     @staticmethod
     def forward(seed, shape, chance):
@@ -123,9 +123,9 @@ class _Mask(torch.autograd.Function):
 def as_pure(optimizer):
     """An optimizer whose class does not bypass `keras.Variable`.
 
-    Keras puts a subclass of its own in the place of each of its optimizers on PyTorch,
-    which changes native tensors in place. The class that was asked for does the same by
-    operations on variables; what its parent for PyTorch overrides is taken back here.
+    On PyTorch Keras replaces each of its optimizers by a subclass that changes native
+    tensors in place. The class that was asked for does the same by operations on
+    variables. The subclass made here does without the overrides for PyTorch.
     """
     if optimizer.built:
         optimizer = type(optimizer).from_config(optimizer.get_config())
@@ -146,7 +146,7 @@ def concurrency():
 
 
 def width(weights):
-    # The more, the less an operation costs for each, until they outgrow the cache.
+    # With more models an operation costs less for each, until they outgrow the cache.
     return min(max(WEIGHTS // max(weights, 1), 8), 128)
 
 

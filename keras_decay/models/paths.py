@@ -1,23 +1,23 @@
-"""Which variables a rule means: paths, patterns and the default selection."""
+"""Which variables rules select: patterns, paths, and the default without a rule."""
 
 import re
 
 from keras_decay.ground import validation
 
-# Kernels are decayed; what shifts or scales a layer's output is not. The names count
-# and not the rank alone: biases and scales of some layers have rank 2.
+# Kernels are decayed. Variables that shift or scale a layer's output are not, whatever
+# their rank: biases and scales of some layers have rank 2.
 SPARED_NAMES = frozenset(("bias", "gamma", "beta", "scale", "offset", "alpha"))
 SPARED_PREFIX = "moving_"
 
 
 def decays_by_default(path, rank):
-    """Whether a variable is decayed where no rule speaks of it."""
+    """Whether a variable that no rule matches is decayed."""
     name = path.rsplit("/", 1)[-1]
     return rank >= 2 and name not in SPARED_NAMES and not name.startswith(SPARED_PREFIX)
 
 
 def pattern(name, value):
-    """`value` checked to be a regular expression; it is searched for in paths."""
+    """`value`, which must be a regular expression, or a clear error."""
     if not isinstance(value, str):
         raise TypeError(validation.received(name, value, "a regular expression"))
     try:
@@ -29,23 +29,41 @@ def pattern(name, value):
     return value
 
 
+class RuleMatchesNothing(ValueError):
+    """A pattern of `rules` decides for no variable. The message lists the paths.
+
+    Args:
+        sentence: The fault in one sentence, without its full stop.
+        paths: The paths of the variables.
+    """
+
+    def __init__(self, sentence, paths):
+        super().__init__(sentence, paths)  # the arguments again, so that it pickles
+        self.sentence = sentence
+        self.paths = paths
+
+    def __str__(self):
+        listing = "".join(f"\n  {path}" for path in self.paths)
+        return f"{self.sentence}. The trainable variables are:{listing}"
+
+
 def first_matches(patterns, paths):
     """For each path the index of the first pattern found in it, else None.
 
     Raises:
-        ValueError: If a pattern decides nothing; the message lists the paths.
+        RuleMatchesNothing: If a pattern decides for no path.
     """
     chosen, problem = matches(patterns, paths)
-    if problem:
-        raise ValueError(problem)
+    if problem is not None:
+        raise problem
     return chosen
 
 
 def matches(patterns, paths):
-    """As `first_matches`, with a pattern that decides nothing reported and not raised.
+    """As `first_matches`, but return the error about a pattern instead of raising it.
 
     Returns:
-        The indices, and the text of the problem or None.
+        The indices, and a `RuleMatchesNothing` or None.
     """
     # Compiled once: the cache of `re` is too small for a rule for every variable.
     compiled = [re.compile(expression) for expression in patterns]
@@ -61,9 +79,9 @@ def matches(patterns, paths):
             problem = "matches only variables that earlier rules decide already"
         else:
             problem = "matches no variable"
-        listing = "".join(f"\n  {path}" for path in paths)
-        return chosen, (
+        sentence = (
             f"`rules` must each match a trainable variable, but the pattern "
-            f"{expression!r} {problem}. The trainable variables are:{listing}"
+            f"{expression!r} {problem}"
         )
+        return chosen, RuleMatchesNothing(sentence, list(paths))
     return chosen, None

@@ -4,7 +4,8 @@ import re
 
 import keras
 
-from keras_decay import selection
+from keras_decay.models.paths import SPARED_NAMES
+from keras_decay.models.walk import holders_by_id
 
 BIAS, SCALE, EMBEDDING, WEIGHT = "bias", "scale", "embedding", "weight"
 
@@ -14,16 +15,27 @@ NORMALIZATIONS = (
     keras.layers.LayerNormalization,
     keras.layers.RMSNormalization,
 )
-# The names that layers outside Keras give to tables and tokens that are learned as
-# they are, without an input to multiply: "pos_embed", "embeddings", "cls_token".
+# Names of tables and tokens in layers outside Keras: "pos_embed", "embeddings",
+# "cls_token". They are learned as they are, and multiply no input.
 EMBEDDING_NAME = re.compile(
     r"embed(ding)?s?(\b|_|\d)|(^|_)(cls|class|dist|distillation|mask|register)_tokens?"
 )
-
-
-CONTAINERS = (list, tuple, set, frozenset, dict)
 # What Keras calls a variable that was added without a name.
 UNNAMED = re.compile(r"variable(_\d+)?")
+
+# What a variable does in its layer, by the name that Keras gives it.
+ROLES = {
+    "kernel": "kernel",
+    "bias": "bias",
+    "gamma": "norm scale",
+    "scale": "norm scale",
+    "beta": "norm shift",
+    "offset": "norm shift",
+    "embeddings": "embedding",
+    "position_embeddings": "position embedding",
+    "alpha": "slope",
+}
+SPARED_ROLES = ("bias", "norm scale", "norm shift")
 
 
 def variable_kinds(model):
@@ -38,41 +50,23 @@ def variable_kinds(model):
     return [_kind(v, holders.get(id(v), ())) for v in model.trainable_variables]
 
 
-def holders_by_id(model):
-    """For the id of each variable the pairs (layer that holds it, its attribute).
-
-    Keras lists the layers of a model, but not those inside attention, wrappers and
-    recurrent layers; they are found where they are kept, among the attributes.
-    """
-    holders: dict[int, list] = {}
-    seen, layers = {id(model)}, [model]
-    while layers:
-        layer = layers.pop()
-        for attribute, thing in held(layer):
-            if isinstance(thing, keras.Variable):
-                holders.setdefault(id(thing), []).append((layer, attribute))
-            elif id(thing) not in seen:
-                seen.add(id(thing))
-                layers.append(thing)
-    return holders
-
-
-def held(layer):
-    """The layers and variables among a layer's attributes, also inside containers."""
-    pairs, seen = list(vars(layer).items()), set()
-    while pairs:
-        attribute, thing = pairs.pop()
-        if isinstance(thing, (keras.Variable, keras.Layer)):
-            yield attribute, thing
-        elif isinstance(thing, CONTAINERS) and id(thing) not in seen:
-            seen.add(id(thing))
-            inside = thing.values() if isinstance(thing, dict) else thing
-            pairs += [(attribute, item) for item in inside]
+def role_of(path):
+    """What a variable is in its layer, by the last component of its path."""
+    name = path.rsplit("/", 1)[-1]
+    if name.startswith("moving_"):
+        return "statistic"
+    if name in ROLES:
+        return ROLES[name]
+    if name.endswith("_bias"):
+        return "bias"
+    if name.endswith("kernel"):
+        return name.replace("_", " ")
+    return "other"
 
 
 def _kind(variable, holders):
     layers = [layer for layer, _ in holders]
-    # A table may have two owners, where it also makes the logits.
+    # A table that also makes the logits has two owners.
     if any(isinstance(layer, keras.layers.Embedding) for layer in layers):
         return EMBEDDING
     if any(isinstance(layer, NORMALIZATIONS) for layer in layers):
@@ -85,9 +79,7 @@ def _kind(variable, holders):
         return BIAS
     if any("kernel" in name for name in names):
         return WEIGHT
-    if not selection.SPARED_NAMES.isdisjoint(names) or any(
-        "norm" in c for c in classes
-    ):
+    if not SPARED_NAMES.isdisjoint(names) or any("norm" in c for c in classes):
         return SCALE
     if any(EMBEDDING_NAME.search(name) for name in names) or any(
         "embed" in c and "patch" not in c for c in classes

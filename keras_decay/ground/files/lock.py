@@ -1,0 +1,178 @@
+"""One writer per file: a lock that the operating system drops when its process ends.
+
+The lock is on the hidden file `.NAME.lock` beside the file, because the file itself is
+replaced where it is mended. Its owner writes who it is into the hidden file
+`.NAME.writer`. Both are removed at a normal end. A `.NAME.writer` that is found under
+no lock says that the process which made it was killed. It never blocks anybody.
+
+Within one process a table says which lock owns which file, so that a later training
+can take over the file of an earlier one. The earlier one is told at its next write.
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import threading
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from keras_decay.ground import validation
+
+# Systems on which a file cannot be locked at all, some network drives among them.
+_UNABLE = {
+    getattr(errno, name, None) for name in ("ENOLCK", "ENOSYS", "ENOTSUP", "EOPNOTSUPP")
+}
+# Seconds to wait for a lock: its owner may be about to release it, or about to write
+# who it is.
+_PATIENCE = 0.2
+
+_owners: dict[str, "WriteLock"] = {}
+# A lock may be released in any thread, and within another release: a training that an
+# exception has ended lets go of its lock where the last of it is destroyed.
+_guard = threading.RLock()
+_forks_are_watched = False
+
+
+class WriteLock:
+    """The right to write the file at `path`, until `release` or the process' end.
+
+    Args:
+        path: Path of the file.
+        is_in_use: Function that tells whether the owner still needs the lock. A lock
+            that is no longer in use is taken over by the next one in this process.
+
+    Attributes:
+        was_killed: Whether the last process that held the lock was killed.
+    """
+
+    def __init__(self, path, is_in_use=lambda: False):
+        self._target = os.path.realpath(path)
+        folder, name = os.path.split(self._target)
+        self._path = Path(folder, f".{name}.lock")
+        self._note = Path(folder, f".{name}.writer")
+        self._is_in_use = is_in_use
+        self._lock: Any = None
+        self.was_killed = False
+
+    def acquire(self):
+        """Take the lock.
+
+        Raises:
+            ValueError: If another training holds it.
+            OSError: If the lock's file is a symbolic link.
+        """
+        _watch_forks()
+        with _guard:
+            owner = _owners.get(self._target)
+            if owner is self:
+                return
+            if owner is not None:
+                if owner._is_in_use():
+                    raise self._refusal()
+                owner.release()
+            self._lock = self._system_lock()
+            self.was_killed = os.path.lexists(self._note)
+            _owners[self._target] = self
+            try:
+                self._write_note()
+            except BaseException:
+                self.release()
+                raise
+
+    def check(self):
+        """Refuse to write the file after another training has taken it over.
+
+        Raises:
+            RuntimeError: If the file has another owner in this process now.
+        """
+        if _owners.get(self._target, self) is not self:
+            raise RuntimeError(
+                f"A later training of this process writes {self._target!r} now, and "
+                "has taken the file over. Give each training a path of its own."
+            )
+
+    def release(self):
+        """Give the lock back. Safe to call at any time, and twice."""
+        with _guard:
+            # Not the owner: released before, or the owner is the parent of this fork.
+            if _owners.get(self._target) is not self:
+                return
+            del _owners[self._target]
+            with contextlib.suppress(OSError):
+                self._note.unlink()
+            lock, self._lock = self._lock, None
+            if lock is None:
+                return
+            if os.name == "posix":
+                # While it is locked: who waits for it sees that the file is gone.
+                with contextlib.suppress(OSError):
+                    self._path.unlink()
+            lock.release()
+
+    def _system_lock(self):
+        """The operating system's lock, taken; None where there are no locks."""
+        from filelock import FileLock, Timeout
+
+        if self._path.is_symlink():
+            raise OSError(
+                f"{self._target!r} cannot be locked: {str(self._path)!r} is a symbolic "
+                "link. Remove it, or choose another path."
+            )
+        lock = FileLock(self._path, thread_local=False, fallback_to_soft=False)
+        try:
+            lock.acquire(timeout=_PATIENCE, poll_interval=_PATIENCE / 20)
+        except Timeout:
+            raise self._refusal() from None
+        except OSError as error:
+            if error.errno not in _UNABLE:
+                raise
+            warnings.warn(
+                f"The folder of {self._target!r} is on a file system without "
+                "locks: see to it that no other training writes the same curve.",
+                stacklevel=3,
+            )
+            return None
+        return lock
+
+    def _write_note(self):
+        with contextlib.suppress(FileNotFoundError):
+            self._note.unlink()
+        # "x" opens no file that exists, and follows no symbolic link.
+        with open(self._note, "x") as file:
+            file.write(f"{os.getpid()} on {socket.gethostname()}\n")
+
+    def _refusal(self):
+        owner = ""
+        # The owner may be about to write its number.
+        for _ in range(10):
+            with contextlib.suppress(OSError):
+                owner = self._note.read_text().strip()
+            if owner:
+                break
+            time.sleep(0.01)
+        return ValueError(
+            validation.received(
+                "path",
+                self._target,
+                "a file that no other training is writing",
+                f"Process {owner or 'unknown'} writes it now: wait for its end, or "
+                "give this training a path of its own.",
+            )
+        )
+
+
+def _watch_forks():
+    """In a forked process forget the parent's locks: they end with the parent."""
+    global _forks_are_watched
+    if not _forks_are_watched and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_forget_all)
+        _forks_are_watched = True
+
+
+def _forget_all():
+    global _guard
+    _guard = threading.RLock()  # a thread that the child does not have may hold it
+    _owners.clear()

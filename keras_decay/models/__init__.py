@@ -1,0 +1,58 @@
+"""Questions to a Keras model: what it holds, and which variables rules select.
+
+- `layers_of`: the layers that Keras tracks, in Keras' order.
+- `all_layers`: all layers, also those that Keras does not track.
+- `held`: the layers and variables among a layer's attributes.
+- `owners_by_id`: the layers that hold each variable.
+- `unique`: variables or layers, each once.
+- `variable_kinds`: bias, scale, embedding or weight, for each trainable variable.
+- `role_of`: what a variable is in its layer, by its path.
+- `decays_by_default`: whether a variable that no rule matches is decayed.
+- `pattern`: a check of a rule's pattern.
+- `first_matches`, `matches`: which of some patterns decides for each path.
+- `RuleMatchesNothing`: the error about a pattern that decides nothing.
+"""
+
+from keras_decay.models.kinds import (
+    BIAS,
+    EMBEDDING,
+    SCALE,
+    SPARED_ROLES,
+    WEIGHT,
+    role_of,
+    variable_kinds,
+)
+from keras_decay.models.paths import (
+    RuleMatchesNothing,
+    decays_by_default,
+    first_matches,
+    matches,
+    pattern,
+)
+from keras_decay.models.walk import (
+    all_layers,
+    held,
+    layers_of,
+    owners_by_id,
+    unique,
+)
+
+__all__ = [
+    "BIAS",
+    "EMBEDDING",
+    "SCALE",
+    "SPARED_ROLES",
+    "WEIGHT",
+    "RuleMatchesNothing",
+    "all_layers",
+    "decays_by_default",
+    "first_matches",
+    "held",
+    "layers_of",
+    "matches",
+    "owners_by_id",
+    "pattern",
+    "role_of",
+    "unique",
+    "variable_kinds",
+]
