@@ -45,11 +45,12 @@ def text_table(columns, rows, width=None):
     cells = [[row[i] for row in rows] for i in range(len(columns))]
     sizes = [_size(*pair) for pair in zip(columns, cells, strict=True)]
     if width is not None:
-        kept = _kept(columns, sizes, width)
-        room = width - sum(sizes[i] + GAP for i in kept if i)
-        first = max(SHORTEST, min(sizes[0], room))
-        columns = [columns[i] for i in kept]
-        rows = [[keep_end(row[0], first), *(row[i] for i in kept if i)] for row in rows]
+        least = min(sizes[0], max(SHORTEST, min(SHORT, width - 52)))
+        kept = _kept(columns, sizes, width - least)
+        room = width - sum(sizes[i] + GAP for i in kept)
+        first = max(least, min(sizes[0], room))
+        columns = [columns[0], *(columns[i] for i in kept)]
+        rows = [[keep_end(row[0], first), *(row[i] for i in kept)] for row in rows]
     else:
         width = sum(sizes) + GAP * len(sizes)
     file = io.StringIO()
@@ -112,12 +113,11 @@ def _size(column, cells):
     return size if column.most is None else min(size, column.most)
 
 
-def _kept(columns, sizes, width):
-    """The numbers of the columns that there is space for."""
-    least = min(sizes[0], max(SHORTEST, min(SHORT, width - 52)))
-    kept = list(range(len(columns)))
-    while width - sum(sizes[i] + GAP for i in kept if i) < least:
-        last = max(kept[1:], key=lambda i: columns[i].rank, default=0)
+def _kept(columns, sizes, room):
+    """The numbers of the columns after the first that there is room for."""
+    kept = list(range(1, len(columns)))
+    while kept and sum(sizes[i] + GAP for i in kept) > room:
+        last = max(kept, key=lambda i: columns[i].rank)
         if columns[last].rank == 0:
             break
         kept.remove(last)

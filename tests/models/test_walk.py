@@ -17,7 +17,7 @@ class Keeper(layers.Layer):
 
 
 def nested():
-    inner = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="inner")])
+    inner = keras.Sequential([keras.Input((2, 4)), layers.Dense(3, name="inner")])
     attention = layers.MultiHeadAttention(1, 2)
     x = keras.Input((2, 4))
     model = keras.Model(x, inner(attention(x, x)))

@@ -103,9 +103,9 @@ def assign(variable, value):
     """Set `variable` to `value`, on each replica to the value computed there.
 
     Every replica has computed the same value, from gradients that are summed already.
-    Variables without an aggregation, as Keras makes them, set their own copy. One with
-    an aggregation would combine the values once more: `"sum"` would double the weight
-    on two replicas, and `"mean"` would send every weight through the network.
+    A variable without an aggregation, as Keras makes it, sets its own copy. One with an
+    aggregation would combine the values once more: `"sum"` would double the weight on
+    two replicas, and `"mean"` would send every weight through the network.
     """
     native = _native(variable)
     context = tf.distribute.get_replica_context()
