@@ -4,8 +4,7 @@ import math
 
 import keras
 
-from keras_decay.regularizers import L1, L2, ElasticNet, Penalty
-from keras_decay.regularizers.penalty.algebra import plain
+from keras_decay.regularizers import L1, L2, ElasticNet, Penalty, plain
 from keras_decay.tools._penalties import elastic_net
 
 KERAS_OWN = (

@@ -3,8 +3,7 @@
 import keras
 import numpy as np
 
-from keras_decay.regularizers import Penalty
-from keras_decay.regularizers.penalty.algebra import plain
+from keras_decay.regularizers import Penalty, plain
 
 CONVENTIONS = {"L1": "λ Σ|w|", "L2": "λ Σw²"}
 
