@@ -9,7 +9,7 @@ import pytest
 
 import examples
 import keras_decay as kd
-from keras_decay.conventions.table import CONVENTIONS
+from keras_decay.conventions import CONVENTIONS
 from keras_decay.experiments import COMMANDS
 
 ROOT = Path(__file__).parent.parent

@@ -9,9 +9,13 @@ import textwrap
 
 from keras_decay.cli._errors import UsageError
 from keras_decay.cli._options import positive_number, whole_number
-from keras_decay.conventions import convert
-from keras_decay.conventions.refusals import Missing, Refused
-from keras_decay.conventions.table import CONVENTIONS, find
+from keras_decay.conventions import (
+    CONVENTIONS,
+    Missing,
+    Refused,
+    convert,
+    find_convention,
+)
 from keras_decay.ground import tables
 
 WIDTH = 80
@@ -83,7 +87,7 @@ def convention(option):
 
     def checked(text):
         try:
-            return find(option, text)
+            return find_convention(option, text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(
                 str(error).removeprefix(f"`{option}` ")

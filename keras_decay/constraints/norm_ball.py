@@ -3,13 +3,12 @@
 import math
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_decay.constraints.projections import project
 from keras_decay.ground import backend, validation
-from keras_decay.regularizers import axes
-from keras_decay.regularizers.penalty.algebra import computable, plain
+from keras_decay.ground.arithmetic import computable, limits
+from keras_decay.regularizers import axis_config, checked_axis, plain
 
 NORMS = ("l1", "l2", "group", "nuclear")
 
@@ -84,7 +83,7 @@ class NormBall(keras.constraints.Constraint):
             kind = ValueError if isinstance(norm, str) else TypeError
             raise kind(validation.received("norm", norm, must))
         self.norm = norm
-        self.axis = _checked_axis(norm, axis)
+        self.axis = _axis_for(norm, axis)
 
     def __call__(self, w):
         wide = computable(w)
@@ -95,14 +94,14 @@ class NormBall(keras.constraints.Constraint):
         return {
             "radius": plain(self.radius),
             "norm": self.norm,
-            "axis": axes.axis_config(self.axis),
+            "axis": axis_config(self.axis),
         }
 
     def __repr__(self):
         return f"NormBall(radius={self.radius!r}, norm={self.norm!r}, axis={self.axis})"
 
 
-def _checked_axis(norm, axis):
+def _axis_for(norm, axis):
     if axis is None:
         return None
     must = "an int, a tuple of different ints, or None"
@@ -116,7 +115,7 @@ def _checked_axis(norm, axis):
         )
         raise ValueError(validation.received("axis", axis, must, remedy))
     try:
-        return axes.axis("axis", axis)
+        return checked_axis("axis", axis)
     except (TypeError, ValueError) as error:
         raise type(error)(validation.received("axis", axis, must)) from None
 
@@ -125,8 +124,7 @@ def _radius_for(radius, w):
     """The radius as something that combines with the tensor `w`."""
     if isinstance(radius, float):
         # As it is: TensorFlow would cast it by way of float32.
-        largest = np.finfo(keras.backend.standardize_dtype(w.dtype)).max
-        return radius if radius <= largest else math.inf
+        return radius if radius <= limits(w).max else math.inf
     if not isinstance(radius, keras.Variable):
         return ops.cast(radius, w.dtype)
     if backend.current().is_baked(radius.value):

@@ -1,19 +1,17 @@
 """Exact Euclidean projections onto norm balls, as functions of tensors alone.
 
-That onto the ℓ1 ball, to which those for groups and singular values reduce, looks for
-the threshold without sorting, which would take longer than all else in a training step:
-XLA sorts a million entries in about a second.
+The projection onto the ℓ1 ball, to which the projections for groups and singular values
+reduce, looks for the threshold without sorting. Sorting would take longer than all else
+in a training step: XLA sorts a million entries in about a second.
 """
 
 import math
 
-import keras
-import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend
-from keras_decay.regularizers.axes import kept_axes, root_of_group_size
-from keras_decay.regularizers.maths.l1_l2_group import group_norms
+from keras_decay.ground.arithmetic import larger, limits, one_unless, zero_unless
+from keras_decay.regularizers import group_norms, kept_axes, root_of_group_size
 
 
 def project(w, radius, norm, axis=None):
@@ -52,10 +50,10 @@ def onto_l2_balls(rows, radius):
 def onto_l1_balls(rows, radius):
     """Each row of a matrix projected onto its ball Σ|w| ≤ radius.
 
-    Of the positive entries of |w| − τ₀, with τ₀ no larger than the threshold τ, the
-    surplus over the radius is taken away in equal parts, and what becomes negative is
-    dropped, until nothing does. This is Newton's method on Σ(|w| − τ)₊ = radius, exact
-    after finitely many rounds, about ten of them.
+    Start from the positive entries of |w| − τ₀, with τ₀ no larger than the threshold τ.
+    Take the surplus over the radius away from them in equal parts, drop the entries
+    that become negative, and repeat until no entry does. This is Newton's method on
+    Σ(|w| − τ)₊ = radius, exact after finitely many rounds, about ten.
 
     Reference: Michelot, A Finite Algorithm for Finding the Projection of a Point onto
     the Canonical Simplex of R^n, 1986.
@@ -63,12 +61,10 @@ def onto_l1_balls(rows, radius):
     unit = _unit(rows, axis=1)
     sizes, bound = ops.abs(rows) / unit, radius / unit
     norms = ops.sum(sizes, axis=1, keepdims=True)
-    # As if all entries stayed, and as if the largest alone did.
+    # The thresholds if all entries stayed, and if the largest alone did.
     all_stay = (norms - bound) / rows.shape[1]
     one_stays = ops.amax(sizes, axis=1, keepdims=True) - bound
-    # Not by `ops.maximum`, which on PyTorch makes float32 of float64.
-    first = ops.where(all_stay > one_stays, all_stay, one_stays)
-    left = ops.relu(sizes - first)
+    left = ops.relu(sizes - larger(all_stay, one_stays))
 
     def is_unfinished(left, count, before):
         del left
@@ -78,7 +74,7 @@ def onto_l1_balls(rows, radius):
         del before
         surplus = ops.sum(left, axis=1, keepdims=True) - bound
         part = surplus / ops.cast(ops.maximum(count, 1), left.dtype)
-        new = ops.where(left > 0, ops.relu(left - part), ops.zeros_like(left))
+        new = zero_unless(left > 0, ops.relu(left - part))
         return new, _count(new), count
 
     count = _count(left)
@@ -89,8 +85,8 @@ def onto_l1_balls(rows, radius):
 def onto_group_ball(w, radius, axis):
     """`w` projected onto the ball Σ_g √|g| ‖w_g‖ ≤ radius, groups along `axis`.
 
-    Groups keep their direction, and all have the same size, so that their norms are
-    projected onto the ℓ1 ball of radius/√|g|.
+    Groups keep their direction, and all groups have the same size. So the vector of
+    their norms is projected onto the ℓ1 ball of radius/√|g|.
     """
     unit = _unit(w)
     norms = group_norms(w / unit, axis)
@@ -98,7 +94,7 @@ def onto_group_ball(w, radius, axis):
     shrunk = onto_l1_balls(ops.reshape(norms, (1, -1)), bound)
     shrunk = ops.reshape(shrunk, norms.shape)
     changes = shrunk < norms
-    share = shrunk / ops.where(changes, norms, ops.ones_like(norms))
+    share = shrunk / one_unless(changes, norms)
     return ops.where(changes, w * share, w)
 
 
@@ -106,10 +102,9 @@ def onto_nuclear_ball(w, radius):
     """`w`, flattened to (inputs, outputs), projected onto the ball Σσ ≤ radius."""
     unit = _unit(w)
     scaled = ops.reshape(w / unit, (-1, w.shape[-1] if w.shape else 1))
-    # Not every backend's decomposition survives what diverging training leaves.
+    # Diverging training leaves NaN, on which the decompositions of some backends fail.
     is_finite = ops.all(ops.isfinite(scaled))
-    finite = ops.where(is_finite, scaled, ops.zeros_like(scaled))
-    left, values, right = backend.current().svd(finite)
+    left, values, right = backend.current().svd(zero_unless(is_finite, scaled))
     values, bound = ops.expand_dims(values, 0), radius / unit
     shrunk = onto_l1_balls(values, bound)
     there = ops.reshape((left * shrunk) @ right, w.shape) * unit
@@ -120,12 +115,11 @@ def onto_nuclear_ball(w, radius):
 def _unit(w, axis=None):
     """The largest |w|, to divide by, so that no sum of squares overflows.
 
-    It stays where its inverse is a normal number: XLA multiplies by the inverse, and
-    takes what is smaller than normal for zero.
+    It is clipped to where its inverse is a normal number: XLA multiplies by the
+    inverse, and takes a smaller number for zero.
     """
-    limits = np.finfo(keras.backend.standardize_dtype(w.dtype))
     largest = ops.amax(ops.abs(w), axis=axis, keepdims=axis is not None)
-    return ops.clip(largest, float(limits.tiny), float(limits.max) / 8)
+    return ops.clip(largest, limits(w).tiny, limits(w).max / 8)
 
 
 def _count(rows):

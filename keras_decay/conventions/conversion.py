@@ -100,7 +100,8 @@ def convert(
         noise_variance,
         n_outputs,
     )
-    first, last = table.find("source", source), table.find("target", target)
+    first = table.find_convention("source", source)
+    last = table.find_convention("target", target)
     if CONVENTIONS[first].power < 0:
         strength = validation.number("value", value, above=0)
     else:

@@ -16,7 +16,7 @@ CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
 class Missing(ValueError):
-    """Arguments that a conversion needs and that were not given: `names`."""
+    """A conversion needs arguments that were not given: `names`."""
 
     def __init__(self, message, names):
         super().__init__(message)
@@ -32,7 +32,7 @@ class Refused(ValueError):
 
 
 def check(source, target, given):
-    """Raises `Refused` or `Missing` unless `source` can be converted into `target`."""
+    """Raise `Refused` or `Missing` unless `source` can be converted into `target`."""
     if root(source) != root(target):
         if L1 in (root(source), root(target)):
             refuse_target(source, target)
@@ -44,7 +44,7 @@ def check(source, target, given):
 
 
 def refuse_target(source, target):
-    """Refuses to go between a strength of Σ|w| and any other."""
+    """Refuse to convert between a strength of Σ|w| and any other."""
     of_l1 = [name for name in CONVENTIONS if root(name) == L1]
     must = " or ".join(map(repr, of_l1))
     if source not in of_l1:
@@ -54,7 +54,7 @@ def refuse_target(source, target):
 
 
 def refuse_unlike_sgd(source, target, optimizer):
-    """Refuses to cross between loss and step where the two differ."""
+    """Refuse to convert between loss and step where the two differ."""
     reason = difference(optimizer)
     if reason is None:
         return
@@ -68,7 +68,7 @@ def refuse_unlike_sgd(source, target, optimizer):
 
 
 def difference(optimizer):
-    """What tells a penalty from decay under the optimizer; None under plain SGD."""
+    """Why a penalty differs from decay under the optimizer; None under plain SGD."""
     if isinstance(optimizer, str):
         return None if optimizer.lower() == "sgd" else WHY
     import keras
@@ -92,7 +92,7 @@ def difference(optimizer):
 
 
 def described(optimizer):
-    """An optimizer in an error: its name, or its class and its momentum."""
+    """An optimizer for a message: its name, or its class and momentum."""
     if isinstance(optimizer, str):
         return repr(optimizer)
     momentum = getattr(optimizer, "momentum", None)
@@ -100,7 +100,7 @@ def described(optimizer):
 
 
 def missing(source, target, given):
-    """The names of what is needed and was not given, in the order of `MEANINGS`."""
+    """The names of needed arguments that were not given, in the order of `MEANINGS`."""
     up, down = branches(source, target)
     way = [CONVENTIONS[name] for name in (*up, *down)]
     needed = {need for convention in way for need in convention.needs}
@@ -108,7 +108,7 @@ def missing(source, target, given):
         needed.add("optimizer")
     if given.varying_rate and any(convention.constant_rate for convention in way):
         needed.add("learning_rate")
-    # A squared error is a −log p only if the variance of its noise is known.
+    # A squared error is −log p of the targets only for a known variance of their noise.
     ends = [CONVENTIONS[source], CONVENTIONS[target]]
     if any(end.prior for end in ends) and any(end.squared_error for end in ends):
         needed.add("noise_variance")
@@ -120,7 +120,7 @@ def missing(source, target, given):
 
 
 def refuse_incomplete(source, target, names, given):
-    """Asks for everything that is missing, in one message."""
+    """Name all missing arguments in one message."""
     listed = [f"`{name}` ({settings.MEANINGS[name]})" for name in names]
     together = ", ".join(listed[:-1]) + " and " * (len(listed) > 1) + listed[-1]
     message = f"{together} must be given to convert {source!r} into {target!r}."

@@ -1,4 +1,4 @@
-"""What a conversion needs besides the strength, and what an optimizer tells of it."""
+"""What a conversion needs besides the strength, and how an optimizer supplies it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +20,11 @@ WRAPPED = ("optimizer", "inner_optimizer")  # DecoupledWeightDecay, LossScaleOpt
 
 @dataclass(frozen=True)
 class Settings:
-    """The checked arguments of a conversion; None where one was not given.
+    """The checked arguments of a conversion; None for one that was not given.
 
     Args:
         optimizer: A name, or the Keras optimizer that makes the steps, unwrapped.
-        varying_rate: Whether the rate is not given and the optimizer's is no number.
+        varying_rate: Whether the rate was not given, and the optimizer's is no number.
     """
 
     optimizer: Any = None
@@ -40,7 +40,7 @@ class Settings:
 def settings(
     optimizer, learning_rate, n_samples, batch_size, epochs, noise_variance, n_outputs
 ):
-    """The arguments of `convert`, checked, whether or not they will be needed."""
+    """The arguments of `convert`, all of them checked, needed or not."""
     if optimizer is not None and not isinstance(optimizer, str):
         optimizer = stepping(optimizer)
     rate = positive("learning_rate", learning_rate)
@@ -65,18 +65,18 @@ def settings(
 
 
 def positive(name, value):
-    """`value` as a float above 0, None if it is None."""
+    """`value` as a float above 0; None stays None."""
     return None if value is None else validation.number(name, value, above=0)
 
 
 def count(name, value):
-    """`value` as an int of at least 1, None if it is None."""
+    """`value` as an int of at least 1; None stays None."""
     return None if value is None else validation.integer(name, value, minimum=1)
 
 
 def stepping(optimizer):
-    """The optimizer that makes the steps: what is inside of its wrappers."""
-    import keras  # the caller has, or this is no optimizer
+    """The optimizer that makes the steps, taken out of its wrappers."""
+    import keras  # loaded already, if this is an optimizer
 
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         must = "the name of an optimizer or a Keras optimizer"
@@ -91,8 +91,8 @@ def stepping(optimizer):
 def constant_rate(optimizer):
     """The optimizer's learning rate if it is a number, else None.
 
-    It is a float32 variable: 0.1 would be read as 0.10000000149. The shortest decimal
-    that is the same float32 is what was written.
+    Keras holds it as a float32 variable, in which 0.1 is 0.10000000149. The result is
+    the shortest decimal with the same float32, which is what the user wrote.
     """
     import keras
 

@@ -1,9 +1,9 @@
 """The conventions of λ, each defined by how it leads to its parent.
 
-The conventions form three trees. Those that multiply Σw² in the loss hang from `l2`,
-those that shrink the weight in the step from `decoupled`, those that multiply Σ|w| from
-`l1`. A conversion climbs from one name to the common ancestor and descends to the
-other, so it needs the arguments of the branches on its way and no others.
+The conventions form three trees. The root of those that multiply Σw² in the loss is
+`l2`; of those that shrink the weight in the step, `decoupled`; of those that multiply
+Σ|w|, `l1`. A conversion climbs from one name to the common ancestor and descends to the
+other. It needs the arguments of the branches on its way and no others.
 """
 
 import difflib
@@ -20,17 +20,17 @@ L1, LOSS, STEP = "l1", "l2", "decoupled"
 class Convention:
     """One meaning of λ.
 
-    With v a strength in this convention, in the parent's it is N/D · v**power, where
-    `ratio` gives (N, D): kept apart, so that rounding is that of one division.
+    A strength v in this convention is N/D · v**power in the parent's, where `ratio`
+    gives (N, D). They are kept apart so that only one division rounds.
 
     Args:
         definition: What is minimised, or what a step does.
-        used_by: Where the number is met.
+        used_by: Who uses the convention.
         aliases: Its further names.
-        parent: The name of the convention that it is defined by; None at a root.
+        parent: The name of the convention that defines it; None at a root.
         ratio: (N, D) as a function of the settings.
         power: 1, −1 or −2; if it is negative, stronger means smaller.
-        needs: The settings that `ratio` reads, but for those that have a default.
+        needs: The settings that `ratio` reads and that have no default.
         squared_error: Whether it is a convention for squared errors alone.
         constant_rate: Whether it equals its parent only while η does not change.
         prior: Whether it is a convention for losses that are a −log p.
@@ -64,7 +64,7 @@ class Convention:
 
 
 def prior_ratio(settings):
-    """1/σ² per nat of the mean −log p; twice the noise's variance under MSE."""
+    """N/D · 1/σ² is 1/σ² under the mean −log p, and 2s²/(kσ²) under MSE."""
     if settings.noise_variance is None:
         return 1.0, 1.0
     return 2.0 * settings.noise_variance, settings.n_outputs
@@ -170,13 +170,13 @@ AMBIGUOUS = {
     "λ/2 Σw² to the loss, which is 'half_l2' or 'torch_sgd'; torch.optim.AdamW shrinks "
     "the weight in the step, which is 'decoupled' or 'torch_adamw'."
 }
-# How alike a name must be to what was typed, from 0 to 1, to be what was meant: more
-# than "torch" is to "torch_sgd" or "alpha" to "mlp_alpha", which would be guesses.
+# The likeness, from 0 to 1, from which on a name is suggested for a misspelt one.
+# "torch" and "torch_sgd", or "alpha" and "mlp_alpha", are less alike: mere guesses.
 ALIKE = 0.8
 
 
-def find(argument, value):
-    """The name of the convention that `value`, a name or an alias, means."""
+def find_convention(argument, value):
+    """The name of a convention, given that name or an alias of it."""
     must = "the name of a convention of λ"
     if not isinstance(value, str):
         raise TypeError(validation.received(argument, value, must))
@@ -202,14 +202,14 @@ def ancestors(name):
 
 
 def root(name):
-    """The root of the tree in which the convention is."""
+    """The root of the convention's tree."""
     return ancestors(name)[-1]
 
 
 def branches(source, target):
-    """The conventions to ascend from, and those to descend to, in this order.
+    """The conventions to ascend from, and the conventions to descend to, in order.
 
-    Roots have no branch: between two trees the way leads up to the one root and down
+    A root has no branch. Between two trees the way leads up to the one root and down
     from the other.
     """
     up, down = ancestors(source), ancestors(target)

@@ -1,5 +1,6 @@
 """The ground floor: every room may use it, and it imports no other room.
 
+- `arithmetic`: tensors computed without overflow, NaN or loss of precision.
 - `backend`: operations that Keras lacks or offers differently on its three backends.
 - `files`: files written whole, and by one training at a time.
 - `frames`: tables as pandas data frames.
@@ -14,6 +15,7 @@ when it is imported, so that Keras, pandas and rich load only where they are nee
 """
 
 __all__ = [
+    "arithmetic",
     "backend",
     "files",
     "frames",

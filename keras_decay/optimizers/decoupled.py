@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend, validation
+from keras_decay.ground.arithmetic import HALF
 from keras_decay.optimizers.inner import check_inner
 from keras_decay.optimizers.rules import make_plan, variable_path
 from keras_decay.optimizers.saving import from_config, state, to_config
@@ -20,8 +21,7 @@ from keras_decay.optimizers.step import (
 )
 from keras_decay.optimizers.strength import base_rate
 from keras_decay.optimizers.strength import coupling as check_coupling
-from keras_decay.regularizers.ownership import OPTIMIZER, claim
-from keras_decay.regularizers.penalty.algebra import HALF
+from keras_decay.regularizers import OPTIMIZER, claim
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")

@@ -1,85 +1,18 @@
-"""MCP, SCAD and LogSum: like L1 at zero, but large weights are hardly shrunk.
-
-Their proximal steps are the global minimisers, also where ½‖v − w‖² + step · Ω(v) is
-not convex. There they jump, as hard thresholding does.
-"""
+"""MCP, SCAD and LogSum: like L1 at zero, but large weights are hardly shrunk."""
 
 import keras
-from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.regularizers.maths.l1_l2_group import soft_threshold
 from keras_decay.regularizers.maths.separable import (
-    SumOverEntries,
-    divisor,
-    log_ratio,
-    magnitude,
-    scalar,
-    smaller,
+    log_sum_entries,
+    log_sum_prox,
+    mcp_entries,
+    mcp_prox,
+    scad_entries,
+    scad_prox,
 )
-from keras_decay.regularizers.penalty.algebra import plain
-
-
-def mcp_entries(w, strength, gamma):
-    """λ|w| − w²/(2γ) up to γλ, constant beyond, of each entry."""
-    m = smaller(magnitude(w), gamma * strength)
-    return m * (strength - m / (2 * gamma))
-
-
-def mcp_prox(a, step, strength, gamma):
-    """Firm thresholding for step < γ, hard thresholding at λ√(step·γ) else."""
-    kept = 1 - step / gamma
-    is_firm = kept > 0
-    slope = ops.where(is_firm, kept, ops.ones_like(kept))
-    firm = ops.where(
-        a > gamma * strength, a, soft_threshold(a, step * strength) / slope
-    )
-    root = strength * ops.sqrt(step) * gamma**0.5
-    hard = ops.where(a > root, a, ops.zeros_like(a))
-    return ops.where(is_firm, firm, hard)
-
-
-def scad_entries(w, strength, a):
-    """λ|w| up to λ, then a parabola, constant beyond aλ, of each entry."""
-    m = smaller(magnitude(w), a * strength)
-    beyond = ops.relu(m - strength)
-    return strength * m - beyond * (beyond / (2 * (a - 1)))
-
-
-def scad_prox(z, step, strength, a):
-    """The global minimiser for magnitudes z; `a` is SCAD's parameter."""
-    soft = soft_threshold(z, step * strength)
-    # Convex for step < a − 1: each of the three pieces has its own range of z.
-    kept = 1 - step / (a - 1)
-    is_convex = kept > 0
-    slope = ops.where(is_convex, kept, ops.ones_like(kept))
-    middle = (z - step * strength * (a / (a - 1))) / slope
-    convex = ops.where(z > a * strength, z, middle)
-    convex = ops.where(z > (1 + step) * strength, convex, soft)
-    # Else the parabola holds no minimum. The first piece has one, at the soft
-    # threshold, and the last one has z; where they are equally low it jumps.
-    jump = ops.where(step > a + 1, ops.sqrt(step) * (a + 1) ** 0.5, (a + 1 + step) / 2)
-    other = ops.where(z > strength * jump, z, soft)
-    return ops.where(is_convex, convex, other)
-
-
-def log_sum_entries(w, strength, epsilon):
-    """λ log(1 + |w|/ε) of each entry."""
-    m = magnitude(w)
-    far, is_far, ratio = log_ratio(m, epsilon)
-    return strength * ops.where(is_far, far, ops.log1p(ratio))
-
-
-def log_sum_prox(a, threshold, epsilon):
-    """The larger root of x² + (ε − a)x + t − aε, or 0 where that is lower."""
-    total = a + epsilon
-    share = threshold / total / total
-    root = ops.sqrt(ops.relu(1 - 4 * share))
-    x = ops.relu(a - 2 * (threshold / total) / (1 + root))
-    rise = threshold * log_sum_entries(x, ops.ones_like(threshold), epsilon)
-    # F(x) < F(0), and F has a stationary point at all.
-    lower = ops.logical_and(rise < x * (a - 0.5 * x), 4 * share <= 1)
-    return ops.where(lower, x, ops.zeros_like(a))
+from keras_decay.regularizers.penalty import SumOverEntries
+from keras_decay.regularizers.strengths import divisor, plain, scalar
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")

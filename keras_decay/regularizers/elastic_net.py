@@ -5,14 +5,28 @@ factor ½ and no division by the number of samples ("l2", Keras' own convention)
 """
 
 import keras
+from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.regularizers.maths.l1_l2_group import OfParts, Parts
-from keras_decay.regularizers.penalty.algebra import plain
+from keras_decay.ground.arithmetic import magnitude
+from keras_decay.regularizers.maths.l1_l2_group import (
+    Parts,
+    ridge_shrink,
+    soft_threshold,
+    sum_of_magnitudes,
+    sum_of_squares,
+)
+from keras_decay.regularizers.penalty import OfParts, Penalty
+from keras_decay.regularizers.strengths import (
+    plain,
+    strength_for,
+    weighted_prox,
+    weighted_value,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class L1(OfParts):
+class L1(Penalty):
     """The L1 penalty λ Σ|w|, which selects features.
 
         Ω(w) = λ Σ|w|
@@ -43,6 +57,15 @@ class L1(OfParts):
     def __init__(self, l1=0.01):
         self.l1 = validation.strength("l1", l1)
 
+    def __call__(self, w):
+        return weighted_value(sum_of_magnitudes, w, self.l1)
+
+    def prox(self, w, step):
+        return weighted_prox(soft_threshold, w, step, self.l1)
+
+    def entrywise(self, w):
+        return strength_for(self.l1, w) * magnitude(w)
+
     def parts(self):
         return Parts(l1=self.l1)
 
@@ -51,7 +74,7 @@ class L1(OfParts):
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class L2(OfParts):
+class L2(Penalty):
     """The L2 penalty λ Σw², known as weight decay, ridge and Tikhonov.
 
         Ω(w) = λ Σw²
@@ -81,6 +104,15 @@ class L2(OfParts):
 
     def __init__(self, l2=0.01):
         self.l2 = validation.strength("l2", l2)
+
+    def __call__(self, w):
+        return weighted_value(sum_of_squares, w, self.l2)
+
+    def prox(self, w, step):
+        return weighted_prox(ridge_shrink, w, step, self.l2)
+
+    def entrywise(self, w):
+        return strength_for(self.l2, w) * ops.square(w)
 
     def parts(self):
         return Parts(l2=self.l2)

@@ -6,9 +6,10 @@ Convention of every strength here: the term as written stands in the loss.
 import keras
 
 from keras_decay.ground import validation
-from keras_decay.regularizers import axes
-from keras_decay.regularizers.maths.l1_l2_group import OfParts, Parts
-from keras_decay.regularizers.penalty.algebra import plain
+from keras_decay.regularizers.maths.axes import axis_config, checked_axis
+from keras_decay.regularizers.maths.l1_l2_group import Parts
+from keras_decay.regularizers.penalty import OfParts
+from keras_decay.regularizers.strengths import plain
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
@@ -51,13 +52,13 @@ class GroupLasso(OfParts):
 
     def __init__(self, strength, axis=-1):
         self.strength = validation.strength("strength", strength)
-        self.axis = axes.axis("axis", axis)
+        self.axis = checked_axis("axis", axis)
 
     def parts(self):
         return Parts(groups=((self.axis, self.strength),))
 
     def get_config(self):
-        axis = axes.axis_config(self.axis)
+        axis = axis_config(self.axis)
         return {"strength": plain(self.strength), "axis": axis}
 
 
@@ -95,11 +96,11 @@ class SparseGroupLasso(OfParts):
     def __init__(self, l1, group, axis=-1):
         self.l1 = validation.strength("l1", l1)
         self.group = validation.strength("group", group)
-        self.axis = axes.axis("axis", axis)
+        self.axis = checked_axis("axis", axis)
 
     def parts(self):
         return Parts(self.l1, groups=((self.axis, self.group),))
 
     def get_config(self):
-        axis = axes.axis_config(self.axis)
+        axis = axis_config(self.axis)
         return {"l1": plain(self.l1), "group": plain(self.group), "axis": axis}

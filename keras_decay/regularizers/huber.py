@@ -1,30 +1,11 @@
 """The Huber penalty: L2 near zero, L1 beyond."""
 
 import keras
-from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.regularizers.maths.separable import (
-    SumOverEntries,
-    divisor,
-    magnitude,
-    scalar,
-    smaller,
-)
-from keras_decay.regularizers.penalty.algebra import plain
-
-
-def huber_entries(w, strength, delta):
-    """strength · (w²/(2δ) if |w| ≤ δ else |w| − δ/2), of each entry."""
-    m = magnitude(w)
-    near = smaller(m, delta)
-    return strength * ((near / delta) * (m - 0.5 * near))
-
-
-def huber_prox(a, threshold, delta):
-    """a·δ/(δ + t) up to δ + t, a − t beyond, for the threshold t = step · strength."""
-    near = a * (delta / (delta + threshold))
-    return ops.where(a <= delta + threshold, near, a - threshold)
+from keras_decay.regularizers.maths.separable import huber_entries, huber_prox
+from keras_decay.regularizers.penalty import SumOverEntries
+from keras_decay.regularizers.strengths import divisor, plain, scalar
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")

@@ -1,9 +1,9 @@
-"""Who holds a strength's variable as state: a layer, or an optimizer.
+"""Who holds a strength's variable as state: a layer or an optimizer.
 
-On JAX it may be one of the two only: Keras hands the state of both to the compiled
-training step, which reuses the memory of what it is handed, and cannot do so twice.
-Whoever takes a variable says so here, so that the second is refused by name, before
-JAX fails on some buffer.
+On JAX only one of the two may hold it. Keras hands the state of both to the compiled
+training step, which reuses the memory of its arguments, and cannot do so twice. An
+owner claims its variables here, so that a second owner is refused by name, before JAX
+fails on some buffer.
 """
 
 import gc
@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 LAYER, OPTIMIZER = "layer", "optimizer"
-# By the id of the variable, which is no key itself: it compares by its value.
+# By the id of the variable: a variable compares by its value, and so is no key.
 _owners: dict[int, tuple[Any, dict[str, Any]]] = {}
 
 
@@ -30,16 +30,16 @@ def claim(variables, kind, owner):
 
 
 def release(variable, kind):
-    """Note that no owner of this kind holds the variable any more."""
+    """Note that no owner of this kind holds the variable any longer."""
     _entry(variable).pop(kind, None)
 
 
 def refuse_second(variable, kind, owner):
-    """See `claim`; it changes nothing."""
+    """Raise the error of `claim`, if it would; claim nothing."""
     other = OPTIMIZER if kind == LAYER else LAYER
     if keras.backend.backend() != "jax" or holder(variable, other) is None:
         return
-    gc.collect()  # models that nobody uses linger for a while
+    gc.collect()  # models that nobody uses any longer may still be in memory
     found = holder(variable, other)
     if found is None:
         return

@@ -1,7 +1,7 @@
 """Priors on weights: −log p(w)/n, under which training is MAP estimation.
 
-Under a loss that is the mean of −log p(yᵢ | xᵢ, w) over n samples, n · (loss + penalty)
-is −log p(w | data), but for constants, which are dropped.
+If the loss is the mean of −log p(yᵢ | xᵢ, w) over n samples, n · (loss + penalty) is
+−log p(w | data), without its constants.
 """
 
 import keras
@@ -13,13 +13,13 @@ from keras_decay.regularizers.maths.heavy_tails import (
     student_entries,
     student_prox,
 )
-from keras_decay.regularizers.maths.l1_l2_group import OfParts, Parts
-from keras_decay.regularizers.maths.separable import SumOverEntries, divisor
-from keras_decay.regularizers.penalty.algebra import Penalty, plain, strength_for
+from keras_decay.regularizers.maths.l1_l2_group import Parts
+from keras_decay.regularizers.penalty import OfParts, Penalty, SumOverEntries
+from keras_decay.regularizers.strengths import divisor, plain, strength_for
 
 
 class Prior(Penalty):
-    """A penalty −log p(w)/n; these are the settings, and a class adds the density."""
+    """A penalty −log p(w)/n: the settings of all priors. A class adds the density."""
 
     def __init__(self, scale, n_samples):
         self.scale = validation.scale("scale", scale)
@@ -27,6 +27,11 @@ class Prior(Penalty):
 
     def get_config(self):
         return {"scale": plain(self.scale), "n_samples": self.n_samples}
+
+    def _present_scale(self):
+        """The scale as a number, or as a tensor if it is a tensor or a variable."""
+        scale = self.scale
+        return scale if isinstance(scale, float) else strength_for(scale, scale)
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
@@ -61,7 +66,7 @@ class GaussianPrior(Prior, OfParts):
     """
 
     def parts(self):
-        scale = _present(self.scale)
+        scale = self._present_scale()
         return Parts(l2=0.5 / self.n_samples / scale / scale)
 
 
@@ -96,7 +101,7 @@ class LaplacePrior(Prior, OfParts):
     """
 
     def parts(self):
-        return Parts(l1=1 / self.n_samples / _present(self.scale))
+        return Parts(l1=1 / self.n_samples / self._present_scale())
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
@@ -196,8 +201,3 @@ class HorseshoePrior(Prior, SumOverEntries):
 
     def entrywise(self, w):
         return horseshoe_entries(w, divisor(self.scale, w)) / self.n_samples
-
-
-def _present(scale):
-    """The scale as a number, or as a tensor if it is one or a variable."""
-    return scale if isinstance(scale, float) else strength_for(scale, scale)

@@ -8,14 +8,9 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.regularizers.arithmetic import weighted_prox
-from keras_decay.regularizers.maths.l1_l2_group import l2_value, ridge_shrink
-from keras_decay.regularizers.penalty.algebra import (
-    Penalty,
-    computable,
-    plain,
-    strength_for,
-)
+from keras_decay.regularizers.maths.l1_l2_group import ridge_shrink, sum_of_squares
+from keras_decay.regularizers.penalty import Penalty
+from keras_decay.regularizers.strengths import plain, weighted_prox, weighted_value
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
@@ -63,17 +58,18 @@ class L2SP(Penalty):
             self.reference = array if array.ndim else float(array)
 
     def __call__(self, w):
-        w = computable(w)
-        distance = w - self._reference_of(w)
-        return l2_value(distance, strength_for(self.strength, w))
+        return weighted_value(self._distance, w, self.strength)
 
     def prox(self, w, step):
         return weighted_prox(self._nearer, w, step, self.strength)
 
+    def _distance(self, w):
+        return sum_of_squares(w - self._reference_of(w))
+
     def _nearer(self, w, level):
         level = ops.convert_to_tensor(level, dtype=w.dtype)
         reference = self._reference_of(w)
-        nearer = reference + ridge_shrink(w - reference, 1.0, level)
+        nearer = reference + ridge_shrink(w - reference, level)
         # w₀ + (w − w₀) is not w to the last bit.
         return ops.where(level > 0, nearer, w)
 
@@ -96,18 +92,18 @@ class L2SP(Penalty):
     def get_config(self):
         reference = self.reference
         if not isinstance(reference, float):
-            reference = _packed(reference)
+            reference = packed(reference)
         return {"strength": plain(self.strength), "reference": reference}
 
     @classmethod
     def from_config(cls, config):
         reference = config["reference"]
         if isinstance(reference, dict):
-            reference = _unpacked(reference)
+            reference = unpacked(reference)
         return cls(config["strength"], reference)
 
 
-def _packed(array):
+def packed(array):
     """An array as text for a config, every bit of it."""
     little = array.astype(array.dtype.newbyteorder("<"))
     return {
@@ -117,8 +113,8 @@ def _packed(array):
     }
 
 
-def _unpacked(packed):
-    raw = zlib.decompress(base64.b64decode(packed["data"]))
-    dtype = np.dtype(packed["dtype"])
+def unpacked(content):
+    raw = zlib.decompress(base64.b64decode(content["data"]))
+    dtype = np.dtype(content["dtype"])
     little = np.frombuffer(raw, dtype.newbyteorder("<"))
-    return little.astype(dtype).reshape(packed["shape"])
+    return little.astype(dtype).reshape(content["shape"])

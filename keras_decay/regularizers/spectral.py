@@ -1,9 +1,9 @@
 """Penalties on the singular values of a weight.
 
-Kernels are matrices of shape (inputs, outputs) to them: the last axis stays, the others
-become one; a vector is one row. A kernel of a `Conv` layer is then what maps one patch.
+They take a kernel as a matrix of shape (inputs, outputs): the last axis stays, the
+others become one; a vector is one row. A `Conv` layer's matrix maps one patch.
 
-They decompose the weight at every evaluation, at a cost that goes with m n min(m, n):
+They decompose the weight at every evaluation, at a cost in proportion to m n min(m, n):
 for 512 × 256 entries 10 to 100 milliseconds, and 0.7 seconds in a program of XLA on
 TensorFlow, on one core. `Orthogonal` does so in its proximal step only.
 """
@@ -11,9 +11,9 @@ TensorFlow, on one core. `Orthogonal` does so in its proximal step only.
 import keras
 
 from keras_decay.ground import validation
-from keras_decay.regularizers.arithmetic import weighted_prox, weighted_value
 from keras_decay.regularizers.maths import spectrum
-from keras_decay.regularizers.penalty.algebra import Penalty, plain
+from keras_decay.regularizers.penalty import Penalty
+from keras_decay.regularizers.strengths import plain, weighted_prox, weighted_value
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")

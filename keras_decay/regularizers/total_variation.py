@@ -1,24 +1,21 @@
-"""Total variation along one axis: neighbours become equal.
-
-The proximal step is in `maths.taut_string`, apart from Keras' classes.
-"""
+"""Total variation along one axis: neighbours become equal."""
 
 import keras
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.regularizers import axes
-from keras_decay.regularizers.arithmetic import weighted_prox
-from keras_decay.regularizers.maths.l1_l2_group import l1_value
-from keras_decay.regularizers.maths.taut_string import fused
-from keras_decay.regularizers.penalty.algebra import (
-    Penalty,
-    computable,
-    plain,
-    strength_for,
+from keras_decay.regularizers.maths.axes import (
+    AXIS_NAMES,
+    axis_config,
+    checked_axis,
+    kept_axes,
 )
+from keras_decay.regularizers.maths.l1_l2_group import sum_of_magnitudes
+from keras_decay.regularizers.maths.taut_string import total_variation_prox
+from keras_decay.regularizers.penalty import Penalty
+from keras_decay.regularizers.strengths import plain, weighted_prox, weighted_value
 
-MUST = f"an int, or one of {', '.join(map(repr, axes.AXIS_NAMES))}"
+MUST = f"an int, or one of {', '.join(map(repr, AXIS_NAMES))}"
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
@@ -66,28 +63,30 @@ class TotalVariation(Penalty):
             if len(axis) != 1:
                 raise TypeError(validation.received("axis", axis, MUST))
             axis = axis[0]
-        self.axis = axes.axis("axis", axis)
+        self.axis = checked_axis("axis", axis)
 
     def __call__(self, w):
-        w = computable(w)
-        steps = ops.diff(w, axis=self._along(w))
-        return l1_value(steps, strength_for(self.strength, w))
+        return weighted_value(self._variation, w, self.strength)
 
     def prox(self, w, step):
-        return weighted_prox(self._fused, w, step, self.strength)
+        return weighted_prox(self._flattened, w, step, self.strength)
 
-    def _fused(self, w, level):
+    def _variation(self, w):
+        return sum_of_magnitudes(ops.diff(w, axis=self._along(w)))
+
+    def _flattened(self, w, level):
         level = ops.convert_to_tensor(level, dtype=w.dtype)
         axis = self._along(w)
         last = ops.moveaxis(w, axis, -1)
-        rows = fused(ops.reshape(last, (-1, last.shape[-1])), level)
+        rows = ops.reshape(last, (-1, last.shape[-1]))
+        rows = total_variation_prox(rows, level)
         return ops.moveaxis(ops.reshape(rows, last.shape), -1, axis)
 
     def _along(self, w):
-        kept = axes.kept_axes(self.axis, w.shape)
+        kept = kept_axes(self.axis, w.shape)
         if len(kept) != 1:  # a name that stands for several axes
             raise ValueError(validation.received("axis", self.axis, "a single axis"))
         return kept[0]
 
     def get_config(self):
-        return {"strength": plain(self.strength), "axis": axes.axis_config(self.axis)}
+        return {"strength": plain(self.strength), "axis": axis_config(self.axis)}

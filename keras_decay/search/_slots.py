@@ -17,8 +17,7 @@ from keras import ops
 from keras_decay.ground import validation
 from keras_decay.models import layers_of
 from keras_decay.optimizers import DecoupledWeightDecay
-from keras_decay.regularizers import L2, ElasticNet, Penalty
-from keras_decay.regularizers.penalty.sums import Scaled, Sum
+from keras_decay.regularizers import Penalty, Scaled, Sum
 
 # Attributes that hold the strengths of Keras' own regularizers and of our penalties.
 _KERAS_REGULARIZERS = {
@@ -145,13 +144,9 @@ def with_our_penalties(model):
     replaced: dict[int, Any] = {}
 
     def plain(value):
-        if type(value) is keras.regularizers.L1L2:
-            penalty = ElasticNet(float(value.l1), float(value.l2))
-        elif type(value) is keras.regularizers.L2:
-            penalty = L2(float(value.l2))
-        else:
+        if type(value) not in (keras.regularizers.L1L2, keras.regularizers.L2):
             return value
-        return replaced.setdefault(id(value), penalty)
+        return replaced.setdefault(id(value), Penalty.of(value))
 
     for variable in model.trainable_variables:
         variable.regularizer = plain(variable.regularizer)

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend
-from keras_decay.regularizers import ElasticNet, Penalty
+from keras_decay.regularizers import Penalty
 from keras_decay.search._driven import PROBES
 from keras_decay.search._null_model import fitted
 
@@ -104,7 +104,7 @@ def _smallest_vanishing(settings, slope, gradient, exponent):
 def _vanish(settings, slope, gradient, value):
     """Whether all weights stay at zero for this value of the parameter."""
     for setting in settings:
-        penalty = _with_prox(setting.at(value))
+        penalty = Penalty.of(setting.at(value))
         if penalty is None:
             return False
         point = SMALL_STEP * slope.part(gradient, setting.variable)
@@ -112,15 +112,6 @@ def _vanish(settings, slope, gradient, value):
         if np.any(ops.convert_to_numpy(penalty.prox(point, SMALL_STEP))):
             return False
     return True
-
-
-def _with_prox(regularizer):
-    """A regularizer as a penalty of ours; None if it is neither that nor Keras' own."""
-    kinds = keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2
-    if isinstance(regularizer, kinds):
-        strengths = (float(getattr(regularizer, name, 0.0)) for name in ("l1", "l2"))
-        return ElasticNet(*strengths)
-    return regularizer if isinstance(regularizer, Penalty) else None
 
 
 def _outweighing(slope, settings, start, gradient, exponent):

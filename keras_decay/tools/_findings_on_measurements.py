@@ -1,6 +1,6 @@
 """The faults of decay that show when it is measured against what settings promise."""
 
-from keras_decay.regularizers.penalty.algebra import HALF
+from keras_decay.ground.arithmetic import HALF
 from keras_decay.tools._finding import about
 from keras_decay.tools._probe import precision
 

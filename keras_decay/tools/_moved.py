@@ -2,17 +2,8 @@
 
 import math
 
-import keras
-
-from keras_decay.regularizers import L1, L2, ElasticNet, Penalty
-from keras_decay.regularizers.penalty.algebra import plain
+from keras_decay.regularizers import L1, L2, ElasticNet, Penalty, plain
 from keras_decay.tools._penalties import elastic_net
-
-KERAS_OWN = (
-    keras.regularizers.L1,
-    keras.regularizers.L2,
-    keras.regularizers.L1L2,
-)
 
 
 def moved(regularizer):
@@ -25,24 +16,23 @@ def moved(regularizer):
     Returns:
         A number, a `Penalty`, or None if neither is equal to the regularizer.
     """
-    if type(regularizer) in KERAS_OWN:
-        # A subclass may do anything; these are sums of two terms.
-        l1, l2 = elastic_net(regularizer)
-        if not l1:
-            return 2 * l2
-        return ElasticNet(l1, l2) if l2 else L1(l1)
-    if not isinstance(regularizer, Penalty):
-        return None
-    if regularizer.variables:
-        return regularizer
+    penalty = Penalty.of(regularizer)
+    if penalty is None or penalty.variables:
+        return penalty
+    if penalty is not regularizer:  # one of Keras' own
+        l1, l2 = elastic_net(penalty)
+        if l1:
+            return penalty if l2 else L1(l1)
+        return 2 * l2
+    terms = penalty.flatten()
     strengths = [
         math.prod(map(plain, factors)) * plain(term.parts().l2)
-        for factors, term in regularizer.flatten()
+        for factors, term in terms
         if _is_ridge(term)
     ]
-    if len(strengths) == len(regularizer.flatten()):
+    if len(strengths) == len(terms):
         return 2 * math.fsum(strengths)
-    return regularizer
+    return penalty
 
 
 def _is_ridge(term):

@@ -3,25 +3,18 @@
 import keras
 import numpy as np
 
-from keras_decay.regularizers import Penalty
-from keras_decay.regularizers.penalty.algebra import plain
+from keras_decay.regularizers import Penalty, plain
 
 CONVENTIONS = {"L1": "λ Σ|w|", "L2": "λ Σw²"}
 
 
 def elastic_net(regularizer):
     """`(l1, l2)` of λ₁ Σ|w| + λ₂ Σw²; `(None, None)` if it is not of this form."""
-    keras_kinds = keras.regularizers.L1, keras.regularizers.L2, keras.regularizers.L1L2
-    if isinstance(regularizer, keras_kinds):
-        strengths = [getattr(regularizer, name, 0.0) for name in ("l1", "l2")]
-    elif isinstance(regularizer, Penalty):
-        parts = regularizer.parts()
-        is_net = parts is not None and not parts.groups
-        strengths = [parts.l1, parts.l2] if is_net else [None, None]
-    else:
-        strengths = [None, None]
-    l1, l2 = (None if s is None else plain(s) for s in strengths)
-    return l1, l2
+    penalty = Penalty.of(regularizer)
+    parts = None if penalty is None else penalty.parts()
+    if parts is None or parts.groups:
+        return None, None
+    return plain(parts.l1), plain(parts.l2)
 
 
 def l2_within(regularizer):

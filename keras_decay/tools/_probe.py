@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend
-from keras_decay.regularizers.penalty.algebra import HALF
+from keras_decay.ground.arithmetic import HALF
 from keras_decay.tools._promise import as_numpy, shrinkage
 
 STEPS = 4  # of the weights; enough to see state that is not decayed pull weights back

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_decay.regularizers.penalty.algebra import HALF
+from keras_decay.ground.arithmetic import HALF
 
 
 class Promise(NamedTuple):

@@ -5,8 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.regularizers import Penalty
-from keras_decay.regularizers.ownership import LAYER, claim, refuse_second, release
+from keras_decay.regularizers import LAYER, Penalty, claim, refuse_second, release
 
 ATTRIBUTE = "penalty_strengths"
 

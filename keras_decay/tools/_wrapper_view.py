@@ -5,6 +5,7 @@ import contextlib
 import numpy as np
 from keras import ops
 
+from keras_decay.ground.arithmetic import computable
 from keras_decay.optimizers import (
     DecayToward,
     DecoupledWeightDecay,
@@ -12,7 +13,6 @@ from keras_decay.optimizers import (
 )
 from keras_decay.optimizers.forms.base import PLAIN, Circumstances
 from keras_decay.optimizers.strength.couplings import COUPLINGS
-from keras_decay.regularizers.penalty.algebra import computable
 from keras_decay.tools._keras_view import KerasView, assigned
 from keras_decay.tools._penalties import elastic_net, short
 from keras_decay.tools._promise import Promise, as_numpy, number

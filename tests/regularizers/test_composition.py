@@ -13,7 +13,7 @@ from keras import ops
 from support import to_numpy
 
 import keras_decay as kd
-from keras_decay.regularizers.penalty.sum_prox import dykstra
+from keras_decay.regularizers.maths.dykstra import dykstra
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -175,3 +175,20 @@ def test_repr_reads_like_the_source():
     penalty = 0.5 * (kd.L1(0.1) + kd.L2(0.2)) + kd.ElasticNet(0.3, 0.4)
     expected = "0.5 * (L1(l1=0.1) + L2(l2=0.2)) + ElasticNet(l1=0.3, l2=0.4)"
     assert repr(penalty) == expected
+
+
+class Derived(keras.regularizers.L2):
+    """What a class derived from Keras' own does is not known."""
+
+
+def test_equals_of_keras_own_regularizers():
+    equal = kd.Penalty.of
+    l1, l2 = equal(keras.regularizers.L1(0.1)), equal(keras.regularizers.L2(0.2))
+    both = equal(keras.regularizers.L1L2(0.1, 0.2))
+    assert (type(l1), type(l2), type(both)) == (kd.L1, kd.L2, kd.ElasticNet)
+    np.testing.assert_allclose([l1.l1, l2.l2], [0.1, 0.2], rtol=1e-6)
+    np.testing.assert_allclose([both.l1, both.l2], [0.1, 0.2], rtol=1e-6)
+    penalty = kd.MCP(0.1)
+    assert equal(penalty) is penalty
+    others = [Derived(0.1), keras.regularizers.OrthogonalRegularizer(), None, "l2", abs]
+    assert [equal(other) for other in others] == [None] * 5

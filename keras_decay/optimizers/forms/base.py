@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from keras_decay.ground.arithmetic import computable
 from keras_decay.optimizers.strength import strength_config
-from keras_decay.regularizers.penalty.algebra import computable
 
 
 class Pull(NamedTuple):

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
+from keras_decay.ground.arithmetic import computable
 from keras_decay.optimizers.forms.base import DecayForm, Pull
 from keras_decay.optimizers.strength import check_strength
-from keras_decay.regularizers.penalty.algebra import computable
 
 # Those of Keras' optimizers that keep Adam's second moment and correct its bias.
 ADAPTIVE = ("Adam", "Nadam")

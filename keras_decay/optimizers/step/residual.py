@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from keras_decay.ground import backend
-from keras_decay.regularizers.penalty.algebra import HALF
+from keras_decay.ground.arithmetic import HALF
 
 RESIDUAL = "residual"
 

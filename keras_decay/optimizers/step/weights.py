@@ -6,8 +6,8 @@ read the weight before the inner step; read it after; write what decay makes of 
 from keras import ops
 
 from keras_decay.ground import backend
+from keras_decay.ground.arithmetic import computable
 from keras_decay.optimizers.step.residual import RESIDUAL, parted, whole
-from keras_decay.regularizers.penalty.algebra import computable
 
 
 class WholeWeight:

@@ -1,26 +1,29 @@
-"""The mathematics of the Student-t and the horseshoe prior, of one entry each.
+"""The Student-t and the horseshoe prior of each entry, and their proximal steps.
 
-Both slopes φ′ rise from 0 to a peak and fall again; up to a point x* they are concave,
-beyond it convex. Hence F(x) = ½(x − a)² + cφ(x) has at most two minima, one on each
-side of x*, and the lower of them is the proximal step.
+Both slopes φ′ rise from 0 to a peak and fall again. Up to a point x* they are concave,
+beyond it they are convex. Hence F(x) = ½(x − a)² + cφ(x) has at most two minima, one on
+each side of x*. The lower of them is the proximal step.
 """
 
 import math
 
 from keras import ops
 
-from keras_decay.regularizers.maths.scalar_search import newton
-from keras_decay.regularizers.maths.separable import (
+from keras_decay.ground.arithmetic import (
     larger,
-    log_ratio,
     magnitude,
+    one_unless,
+    positive_or_one,
     smaller,
+    zero_unless,
 )
+from keras_decay.regularizers.maths.scalar_search import newton
+from keras_decay.regularizers.maths.separable import log_ratio
 
-# Of the horseshoe with scale 1: ε², and x*, where φ‴ = 0.
+# The horseshoe with scale 1 has this ε², and its φ‴ is 0 at this x*.
 HORSESHOE_EPSILON2 = 1e-6
 HORSESHOE_KNEE = 1.86874e-3
-# Within rounding of float64 for a/s from 1e-6 to 1e4 and c/s² from 1e-8 to 1e6.
+# Enough for the rounding of float64, if 1e-6 ≤ a/s ≤ 1e4 and 1e-8 ≤ c/s² ≤ 1e6.
 NEWTON_ITERATIONS = 10
 
 
@@ -33,8 +36,9 @@ def student_entries(w, spread):
 def student_prox(a, c, spread):
     """argmin_x ½(x − a)² + c·log(1 + x²/q): roots of a cubic.
 
-    F′ = 0 is x³ − a x² + (q + 2c) x − a q = 0. In the unit of its largest number no
-    power overflows; Newton's method mends the rounding of the closed form.
+    F′ = 0 is x³ − a x² + (q + 2c) x − a q = 0. It is solved in the unit of the largest
+    of a, √q and √(2c), in which no power overflows. Newton's method mends the rounding
+    of the closed form.
     """
     pull = ops.sqrt(2 * c)
     unit = larger(a, larger(spread, pull))
@@ -59,16 +63,16 @@ def _outer_roots(alpha, beta, kappa):
     r = (9 * alpha * beta - 2 * alpha * alpha * alpha - 27 * kappa) / 54
     cube = shrink * shrink * shrink
     three = r * r < cube
-    # Three real roots: the trigonometric form.
-    size = ops.sqrt(ops.where(three, shrink, ops.ones_like(r)))
-    cosine = ops.where(three, r / (size * size * size), ops.zeros_like(r))
+    # With three real roots: the trigonometric form.
+    size = ops.sqrt(one_unless(three, shrink))
+    cosine = zero_unless(three, r / (size * size * size))
     angle = ops.arccos(ops.clip(cosine, -1, 1)) / 3
     smallest = -2 * size * ops.cos(angle)
     largest = -2 * size * ops.cos(angle + 2 * math.pi / 3)
-    # One: Cardano's, of the two cube roots the one without cancellation first.
-    root = ops.sqrt(ops.where(three, ops.zeros_like(r), r * r - cube))
+    # With one: Cardano's form. The first cube root is the one without cancellation.
+    root = ops.sqrt(zero_unless(~three, r * r - cube))
     first = ops.power(ops.abs(r) + root, 1 / 3)
-    second = shrink / ops.where(first > 0, first, ops.ones_like(r))
+    second = shrink / positive_or_one(first)
     only = ops.where(r > 0, -(first + second), first + second)
     return [ops.where(three, found, only) + alpha / 3 for found in (smallest, largest)]
 
@@ -87,12 +91,12 @@ def horseshoe_prox(a, c, scale):
     def derivatives(x):
         """F′ and F″. With L = log(1 + 2/q), q = x² + ε²: φ = −log L, L′ = −kx."""
         far = x > 1e8
-        y = ops.where(far, ops.ones_like(x), x)
+        y = one_unless(~far, x)
         q = ops.square(y) + HORSESHOE_EPSILON2
         log, k = ops.log1p(2 / q), 4 / (q * (q + 2))
         first = y * k / log
         second = (k - ops.square(y * k) * (q + 1)) / log + ops.square(first)
-        # φ(x) is 2 log x + constant there.
+        # Far away φ(x) is 2 log x + constant.
         first = ops.where(far, 2 / x, first)
         second = ops.where(far, -2 / x / x, second)
         return x - a + c * first, 1 + c * second
@@ -101,16 +105,15 @@ def horseshoe_prox(a, c, scale):
     knee = smaller(a, HORSESHOE_KNEE * ops.ones_like(a))
     left = newton(derivatives, zero, zero, knee, NEWTON_ITERATIONS)
     right = newton(derivatives, a, knee, a, NEWTON_ITERATIONS)
-    # Below x* there is nothing to compare, and near 0 rounding would.
+    # For a ≤ x* there is no minimum beyond x*, and near 0 rounding would decide.
     right = ops.where(a > HORSESHOE_KNEE, right, left)
     one = ops.ones_like(c)
     return scale * _lower(a, c, lambda x: horseshoe_entries(x, one), left, right)
 
 
 def _lower(a, c, entries, left, right):
-    """Of two points in [0, a] the one where ½(x − a)² + c·entries(x) is lower."""
-    # Divided by a: squares of large numbers would overflow.
-    unit = ops.where(a > 0, a, ops.ones_like(a))
+    """The point, of two in [0, a], where ½(x − a)² + c·entries(x) is lower."""
+    unit = positive_or_one(a)  # squares of large numbers would overflow
     fall = (right - left) * (1 - 0.5 * (left / unit + right / unit))
     rise = c * ((entries(right) - entries(left)) / unit)
     return ops.where(rise < fall, right, left)

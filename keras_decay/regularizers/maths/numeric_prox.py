@@ -2,34 +2,39 @@
 
     argmin_v F(v),   F(v) = ½‖v − w‖² + step · Ω(v)
 
-It is looked for in two stages. Bisection of ∂F in every entry at once finds it, kinks
-and exact zeros included, where Ω is a convex function of each entry by itself. From the
-best point so far a quasi-Newton method (limited-memory BFGS) goes on, for penalties
-that tie entries together. At last, what can be exactly zero at no cost is made so.
+Two stages look for it. Bisection of ∂F in every entry at once finds it, kinks and exact
+zeros included, where Ω is a sum of convex functions of each entry. From the best point
+so far a quasi-Newton method (limited-memory BFGS) goes on, for penalties that tie
+entries together. In the end entries become zero wherever that costs nothing.
 
 Accuracy in float64, relative to the largest weight: 1e-6 for convex penalties that are
-smooth, or act on each entry by itself. With kinks across entries (a norm of a group) it
-is about 1e-3 near the kink. Where F has several minima it is one that is no worse than
-w, 0 and where the bisection ends, and not always the lowest. It takes some hundred
+smooth, or act on each entry by itself; about 1e-3 near a kink across entries (a norm of
+a group). Where F has several minima, the result is no worse than w, than 0 and than
+the end of the bisection, and not always the lowest minimum. It takes some hundred
 evaluations of the gradient of Ω: a `prox` of a penalty's own is worth its lines.
 
 Reference: Nocedal and Wright, Numerical Optimization, 2006, chapters 6 and 7.
 """
 
-import keras
 from keras import ops
 
 from keras_decay.ground import backend
-from keras_decay.regularizers.maths.separable import larger, smaller
+from keras_decay.ground.arithmetic import (
+    is_double,
+    larger,
+    one_unless,
+    smaller,
+    zero_unless,
+)
 
 MAX_ITERATIONS = 200
 MAX_HALVINGS = 30
 MEMORY = 8  # pairs of displacements and changes of the gradient
-SUFFICIENT = 1e-4  # the share of the promised descent that a step must bring
+SUFFICIENT = 1e-4  # the share of the predicted descent that a step must bring
 
 
 def numeric_prox(value, w, step):
-    """argmin_v ½‖v − w‖² + step · value(v), to the accuracy that stands above.
+    """argmin_v ½‖v − w‖² + step · value(v), to the accuracy named above.
 
     Args:
         value: Function of a tensor of `w`'s shape that returns a scalar tensor.
@@ -40,8 +45,8 @@ def numeric_prox(value, w, step):
 
     def slope(v):
         found = step * backend.current().gradient(value, v)
-        # A root at zero, as in a norm that is written out, has no gradient there.
-        return ops.where(ops.isfinite(found), found, ops.zeros_like(found))
+        # The gradient of a root at zero, as in a norm written out, is not finite.
+        return zero_unless(ops.isfinite(found), found)
 
     def objective(v):
         return 0.5 * ops.sum(ops.square(v - w)) + step * ops.stop_gradient(value(v))
@@ -49,31 +54,30 @@ def numeric_prox(value, w, step):
     def gradient(v):
         return v - w + slope(v)
 
-    best = _better(objective, ops.zeros_like(w), w)
-    bisected, is_minimum = _bisect(w, slope)
+    best = better(objective, ops.zeros_like(w), w)
+    bisected, is_minimum = bisect(w, slope)
     is_found = ops.logical_and(is_minimum, objective(bisected) <= objective(best))
-    best = _better(objective, bisected, best)
-    best = _descend(objective, gradient, best, ops.max(ops.abs(w)), is_found)
-    return _with_zeros(objective, best, ops.max(ops.abs(w)))
+    best = better(objective, bisected, best)
+    best = descend(objective, gradient, best, ops.max(ops.abs(w)), is_found)
+    return with_zeros(objective, best, ops.max(ops.abs(w)))
 
 
-def _better(objective, candidate, best):
+def better(objective, candidate, best):
     improves = objective(candidate) <= objective(best)
     return ops.where(improves, candidate, best)
 
 
-def _bisect(w, slope):
-    """The root of v − w + slope(v) in every entry, if the entries were independent.
+def bisect(w, slope):
+    """The root of v − w + slope(v) in every entry, as if entries were independent.
 
     By convexity it lies between w and w − slope(w).
 
     Returns:
-        The point, and whether ∂F has both signs about it in every entry, or is zero,
-        so that it is a minimum whether the entries are independent or not.
+        The point, and whether ∂F changes its sign there, or is zero, in every entry: if
+        so it is a minimum, also where the entries are not independent.
     """
     other = w - slope(w)
-    is_double = keras.backend.standardize_dtype(w.dtype) == "float64"
-    halvings = 64 if is_double else 34
+    halvings = 64 if is_double(w) else 34
 
     def halve(_, bounds):
         low, high = bounds
@@ -85,14 +89,20 @@ def _bisect(w, slope):
     low, high = ops.fori_loop(0, halvings, halve, bounds)
     is_least = ops.logical_and(low - w + slope(low) <= 0, high - w + slope(high) >= 0)
     is_zero = ops.logical_and(low <= 0, high >= 0)
-    return ops.where(is_zero, ops.zeros_like(w), high), ops.all(is_least)
+    return zero_unless(~is_zero, high), ops.all(is_least)
 
 
-def _descend(objective, gradient, start, scale, is_found):
-    """The minimum near `start` by L-BFGS; `start` if it is one or none leads down."""
-    is_double = keras.backend.standardize_dtype(start.dtype) == "float64"
-    rounding = 1e-15 if is_double else 1e-7
-    tolerance = scale * (1e-12 if is_double else 1e-6)
+def descend(objective, gradient, start, scale, is_found):
+    """The minimum near `start` by L-BFGS; `start` if it is one, or no step leads down.
+
+    Args:
+        objective, gradient: F and its gradient.
+        start: The point to start from.
+        scale: The size of the weights, to which the tolerance is relative.
+        is_found: Whether `start` is known to be the minimum.
+    """
+    rounding = 1e-15 if is_double(start) else 1e-7
+    tolerance = scale * (1e-12 if is_double(start) else 1e-6)
 
     def unfinished(iteration, moved, v, g, *pairs):
         del v, pairs
@@ -101,7 +111,7 @@ def _descend(objective, gradient, start, scale, is_found):
 
     def advance(iteration, moved, v, g, displacements, changes, weights):
         del moved
-        direction = -_inverse_hessian_times(g, displacements, changes, weights)
+        direction = -inverse_hessian_times(g, displacements, changes, weights)
         descent = ops.sum(direction * g)
         value = objective(v)
 
@@ -113,7 +123,7 @@ def _descend(objective, gradient, start, scale, is_found):
             there = v + size * direction
             slope, height = gradient(there), objective(there)
             falls = height <= value + SUFFICIENT * size * descent
-            # Near the minimum its value says no more; its gradient does.
+            # Near the minimum rounding hides the descent; the gradient still shows it.
             flat = ops.logical_and(
                 ops.abs(height - value) <= 4 * rounding * ops.abs(value),
                 ops.sum(ops.square(slope)) < ops.sum(ops.square(g)),
@@ -137,9 +147,9 @@ def _descend(objective, gradient, start, scale, is_found):
         curvature = ops.sum(displacement * change)
         usable = curvature > 1e-10 * ops.sum(ops.square(change))
         weight = ops.where(usable, 1 / ops.where(usable, curvature, 1), 0)
-        displacements = _push(displacements, displacement)
-        changes = _push(changes, change)
-        weights = _push(weights, ops.cast(weight, v.dtype))
+        displacements = push(displacements, displacement)
+        changes = push(changes, change)
+        weights = push(weights, ops.cast(weight, v.dtype))
         return iteration + 1, accepted, new, slope, displacements, changes, weights
 
     history = ops.zeros((MEMORY, *start.shape), dtype=start.dtype)
@@ -155,20 +165,21 @@ def _descend(objective, gradient, start, scale, is_found):
     return ops.while_loop(unfinished, advance, state)[2]
 
 
-def _push(history, newest):
+def push(history, newest):
     return ops.concatenate([history[1:], ops.expand_dims(newest, 0)])
 
 
-def _inverse_hessian_times(g, displacements, changes, weights):
-    """The two-loop recursion; a pair of weight 0 is one that does not exist."""
+def inverse_hessian_times(g, displacements, changes, weights):
+    """The two-loop recursion. A pair of weight 0 stands for a pair not made yet."""
     shares = [None] * MEMORY
     for i in reversed(range(MEMORY)):
         shares[i] = weights[i] * ops.sum(displacements[i] * g)
         g = g - shares[i] * changes[i]
-    # The Hessian of F is the identity plus that of Ω: between pairs, the former.
+    # Start from the newest pair's curvature; without a pair from the identity, which is
+    # the Hessian of F without Ω.
     square = ops.sum(ops.square(changes[-1]))
     exists = ops.logical_and(weights[-1] > 0, square > 0)
-    scale = 1 / ops.where(exists, weights[-1] * square, ops.ones_like(square))
+    scale = 1 / one_unless(exists, weights[-1] * square)
     g = g * scale
     for i in range(MEMORY):
         share = weights[i] * ops.sum(changes[i] * g)
@@ -176,9 +187,9 @@ def _inverse_hessian_times(g, displacements, changes, weights):
     return g
 
 
-def _with_zeros(objective, v, scale):
-    """`v` with its small entries at zero, for each size at which that costs nothing."""
+def with_zeros(objective, v, scale):
+    """`v` with entries below some size at zero, for each size where F does not rise."""
     for size in (1e-12, 1e-8, 1e-6, 1e-4, 1e-3):
         small = ops.abs(v) <= size * scale
-        v = _better(objective, ops.where(small, ops.zeros_like(v), v), v)
+        v = better(objective, zero_unless(~small, v), v)
     return v

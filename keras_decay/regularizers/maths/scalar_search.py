@@ -2,28 +2,28 @@
 
     argmin_x F(x),   F(x) = ½(x − a)² + step · φ(x),   0 ≤ x ≤ a
 
-`lowest` knows nothing of φ but that it does not fall. It walks along a grid on [0, a];
-wherever the slope F′ rises through zero between two points, bisection finds the
-minimum, and the lowest of all that are found, and of x = 0, is the result. It is exact
-to rounding unless two minima lie within one cell, of which only one is seen then. Cells
-are at most a/32 wide, and about half of x where x is small against a.
+`lowest` assumes only that φ does not fall. It walks along a grid on [0, a]. Wherever
+the slope F′ rises through zero between two points, bisection finds the minimum. The
+result is the lowest of these minima and of x = 0. It is exact to rounding unless two
+minima lie within one cell: only one of them is seen then. Cells are at most a/32 wide,
+and about x/2 wide where x is small against a.
 
-`newton` is for those who know where F′ is convex or concave.
+`newton` needs an interval in which F′ is convex or concave.
 """
 
 import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend
-from keras_decay.regularizers.maths.separable import is_double
+from keras_decay.ground.arithmetic import is_double, one_unless, positive_or_one
 
-# Fractions of a. Minima close to zero, as smooth penalties of small scale have them,
-# need points at every order of magnitude.
+# Fractions of a, at every order of magnitude: smooth penalties of small scale have
+# minima close to zero.
 GRID = np.union1d(np.linspace(0, 1, 33), np.geomspace(1e-9, 1 / 32, 40))
 
 
 def lowest(entries, a, step):
-    """The minimiser in every entry, for a φ of which only values are known.
+    """The minimiser in every entry, from the values of φ.
 
     Args:
         entries: Function that gives φ of each entry of a tensor like `a`.
@@ -34,13 +34,13 @@ def lowest(entries, a, step):
     grid = ops.convert_to_tensor(GRID, dtype=a.dtype)
     last = len(GRID) - 1
     halvings = 46 if is_double(a) else 22
-    unit = ops.where(a > 0, a, ops.ones_like(a))
+    unit = positive_or_one(a)
     zero = ops.zeros_like(a)
     at_zero = ops.stop_gradient(entries(zero))
 
     def rises(x):
         slope = backend.current().gradient(lambda v: ops.sum(entries(v)), x)
-        # A root at zero, as of |x|^p, has no gradient there.
+        # The gradient of |x|^p at zero is not finite.
         slope = ops.where(ops.isfinite(slope), slope, zero)
         return x - a + step * slope >= 0
 
@@ -53,7 +53,7 @@ def lowest(entries, a, step):
         return ops.any(ops.logical_or(cell < last, left > 0))
 
     def advance(cell, left, rising, low, high, best, least):
-        """Each entry halves its bracket, if it has one, or walks to the next point."""
+        """Halve the bracket of an entry that has one; take others to the next point."""
         halving = left > 0
         following = ops.minimum(cell + 1, last)
         corner = a * ops.take(grid, following)
@@ -86,21 +86,21 @@ def lowest(entries, a, step):
 def newton(derivatives, start, low, high, iterations):
     """The root of a function by Newton's method, kept between `low` and `high`.
 
-    Where the function is convex and starts above zero, or concave and starts below, and
-    rises at its root, no iterate passes the root. Where it has no root, the iterates
-    leave the interval, and are kept at its end.
+    Where the function rises at its root, and is convex and starts above zero or is
+    concave and starts below, no iterate passes the root. Where it has no root, the
+    iterates leave the interval and are kept at its end.
 
     Args:
-        derivatives: Function that gives the function and its derivative at `x`.
+        derivatives: Function of `x` that returns the function's value and derivative.
         start: A tensor.
-        low, high: Tensors that hold the root between them.
-        iterations: How many.
+        low, high: Tensors that bound the root.
+        iterations: Number of steps.
     """
 
     def improve(_, x):
         value, slope = derivatives(x)
         rising = slope > 0
-        better = x - value / ops.where(rising, slope, ops.ones_like(slope))
+        better = x - value / one_unless(rising, slope)
         away = ops.where(value > 0, low, high)
         return ops.clip(ops.where(rising, better, away), low, high)
 

@@ -1,98 +1,101 @@
-"""What penalties share that are sums over entries, Ω(w) = Σ φ(|wᵢ|), φ not falling.
+"""Huber, MCP, SCAD and the log-sum: penalties Ω(w) = Σ φ(|wᵢ|), of each entry.
 
-Their proximal step keeps the sign of an entry and brings it no further from zero, so
-that it is enough to find it for the magnitude: a function of a = |w| ≥ 0 that gives the
-global minimiser of ½(x − a)² + step · φ(x) over 0 ≤ x ≤ a.
+For each penalty its entries, and the proximal step for magnitudes a ≥ 0: the global
+minimiser of F(x) = ½(x − a)² + step · φ(x) over 0 ≤ x ≤ a. Where φ is concave and the
+step is large, F is not convex. There the minimiser jumps, as hard thresholding does.
 """
 
-import abc
-
-import keras
 from keras import ops
 
-from keras_decay.regularizers.penalty.algebra import (
-    Penalty,
-    computable,
-    step_for,
-    strength_for,
+from keras_decay.ground.arithmetic import (
+    magnitude,
+    one_unless,
+    positive_or_one,
+    smaller,
+    zero_unless,
 )
+from keras_decay.regularizers.maths.l1_l2_group import soft_threshold
 
-TINY = 1e-37  # still normal in float32, as is its reciprocal
-BEYOND_SQUARES = 1e9  # 1 + x² is x² then in float64; no square in a formula overflows
-
-
-class SumOverEntries(Penalty):
-    """A penalty that is a sum over entries; a class says what it is of one of them."""
-
-    @abc.abstractmethod
-    def entrywise(self, w):
-        """Ω of each entry of `w`."""
-
-    @abc.abstractmethod
-    def magnitude_prox(self, a, step):
-        """The proximal step for magnitudes `a`; `step` is a scalar tensor."""
-
-    def __call__(self, w):
-        return ops.sum(self.entrywise(computable(w)))
-
-    def prox(self, w, step):
-        return prox_of_magnitudes(self.magnitude_prox, w, step)
+# From here on 1 + x² rounds to x² in float64; below it no square overflows.
+BEYOND_SQUARES = 1e9
 
 
-def magnitude(w):
-    """|w| with the gradient sign(w), which is 0 at 0; that of `ops.abs` is 1 on JAX."""
-    return w * ops.stop_gradient(ops.sign(w))
+def huber_entries(w, strength, delta):
+    """strength · (w²/(2δ) if |w| ≤ δ else |w| − δ/2), of each entry."""
+    m = magnitude(w)
+    near = smaller(m, delta)
+    return strength * ((near / delta) * (m - 0.5 * near))
 
 
-def smaller(x, y):
-    """The smaller of both; of float64, Keras' own makes float32 on PyTorch."""
-    return ops.where(x < y, x, y)
+def huber_prox(a, threshold, delta):
+    """a·δ/(δ + t) up to δ + t, a − t beyond, for the threshold t = step · strength."""
+    near = a * (delta / (delta + threshold))
+    return ops.where(a <= delta + threshold, near, a - threshold)
 
 
-def larger(x, y):
-    """The larger of both; see `smaller`."""
-    return ops.where(x > y, x, y)
+def mcp_entries(w, strength, gamma):
+    """λ|w| − w²/(2γ) up to γλ, constant beyond, of each entry."""
+    m = smaller(magnitude(w), gamma * strength)
+    return m * (strength - m / (2 * gamma))
 
 
-def scalar(value, w):
-    """A number, variable or tensor as a tensor of shape () in the precision of `w`."""
-    return ops.convert_to_tensor(strength_for(value, w), dtype=w.dtype)
+def mcp_prox(a, step, strength, gamma):
+    """Firm thresholding for step < γ, hard thresholding at λ√(step·γ) else."""
+    kept = 1 - step / gamma
+    soft = soft_threshold(a, step * strength)
+    firm = ops.where(a > gamma * strength, a, soft / positive_or_one(kept))
+    hard = zero_unless(a > strength * ops.sqrt(step) * gamma**0.5, a)
+    return ops.where(kept > 0, firm, hard)
 
 
-def divisor(value, w):
-    """The same for a positive value that is divided by, which may not round to zero."""
-    return larger(scalar(value, w), scalar(TINY, w))
+def scad_entries(w, strength, a):
+    """λ|w| up to λ, then a parabola, constant beyond aλ, of each entry."""
+    m = smaller(magnitude(w), a * strength)
+    beyond = ops.relu(m - strength)
+    return strength * m - beyond * (beyond / (2 * (a - 1)))
+
+
+def scad_prox(z, step, strength, a):
+    """The global minimiser for magnitudes z; `a` is SCAD's parameter."""
+    soft = soft_threshold(z, step * strength)
+    # Convex for step < a − 1: each of the three pieces has its own range of z.
+    kept = 1 - step / (a - 1)
+    middle = (z - step * strength * (a / (a - 1))) / positive_or_one(kept)
+    convex = ops.where(z > a * strength, z, middle)
+    convex = ops.where(z > (1 + step) * strength, convex, soft)
+    # Else the parabola holds no minimum. The first piece has one at the soft
+    # threshold, and the last piece has one at z. The step jumps from the one to the
+    # other where both are equally low.
+    jump = ops.where(step > a + 1, ops.sqrt(step) * (a + 1) ** 0.5, (a + 1 + step) / 2)
+    other = ops.where(z > strength * jump, z, soft)
+    return ops.where(kept > 0, convex, other)
+
+
+def log_sum_entries(w, strength, epsilon):
+    """λ log(1 + |w|/ε) of each entry."""
+    far, is_far, ratio = log_ratio(magnitude(w), epsilon)
+    return strength * ops.where(is_far, far, ops.log1p(ratio))
+
+
+def log_sum_prox(a, threshold, epsilon):
+    """The larger root of x² + (ε − a)x + t − aε, or 0 where that is lower."""
+    total = a + epsilon
+    share = threshold / total / total
+    root = ops.sqrt(ops.relu(1 - 4 * share))
+    x = ops.relu(a - 2 * (threshold / total) / (1 + root))
+    rise = threshold * log_sum_entries(x, ops.ones_like(threshold), epsilon)
+    # F(x) < F(0), and F has a stationary point at all.
+    lower = ops.logical_and(rise < x * (a - 0.5 * x), 4 * share <= 1)
+    return zero_unless(lower, x)
 
 
 def log_ratio(m, unit):
-    """log(m / unit) without overflow of the ratio, for where the ratio is large.
+    """log(m / unit) for large ratios, without overflow of the ratio.
 
     Returns:
         The logarithm, whether m/unit is large, and m/unit, which is 1 in large places.
     """
     ratio = m / unit
-    large = ratio > BEYOND_SQUARES
-    # What is not chosen must not be NaN either, or the gradient would be.
-    logarithm = ops.log(ops.where(large, m, ops.ones_like(m))) - ops.log(unit)
-    return logarithm, large, ops.where(large, ops.ones_like(m), ratio)
-
-
-def prox_of_magnitudes(prox, w, step):
-    """sign(w) · prox(|w|, step), computed in float32 at least, in the dtype of `w`.
-
-    Args:
-        prox: Function of magnitudes and of the step as a scalar tensor.
-        w: A floating-point tensor of any shape.
-        step: Non-negative number or scalar tensor.
-    """
-    wide = computable(w)
-    step = ops.convert_to_tensor(step_for(step, wide), dtype=wide.dtype)
-    a = ops.abs(wide)
-    # Without a step no bit changes, whatever rounding the search brings.
-    found = ops.where(step > 0, smaller(prox(a, step), a), a)
-    return ops.cast(ops.sign(wide) * found, w.dtype)
-
-
-def is_double(w):
-    """Whether `w` is in float64."""
-    return keras.backend.standardize_dtype(w.dtype) == "float64"
+    is_far = ratio > BEYOND_SQUARES
+    far = ops.log(one_unless(is_far, m)) - ops.log(unit)
+    return far, is_far, one_unless(~is_far, ratio)

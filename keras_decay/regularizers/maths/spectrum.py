@@ -1,32 +1,35 @@
-"""Functions of the singular values of a weight, as tensors go.
+"""Functions of the singular values of a weight.
 
-A weight is looked at as the matrix W = U Σ Vᵀ of shape (inputs, outputs): its last axis
+A weight is taken as the matrix W = U Σ Vᵀ of shape (inputs, outputs): its last axis
 stays, the others become one.
 """
 
-from typing import NamedTuple
-
-import keras
-import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend
+from keras_decay.ground.arithmetic import (
+    limits,
+    one_unless,
+    positive_or_one,
+    smaller,
+    unit_of,
+    zero_unless,
+)
 
 NEWTON_STEPS = 12  # from within a factor of two of the root
 
 
 def as_matrix(w):
-    """`w` with all axes but the last made one; a vector or number is one row."""
+    """`w` as a matrix: all axes but the last become one; a vector is one row."""
     if len(w.shape) < 2:
         return ops.reshape(w, (1, -1))
     return ops.reshape(w, (-1, w.shape[-1]))
 
 
 def decomposed(matrix):
-    """U, σ/c, Vᵀ and c of a matrix, c its largest entry; no gradient goes through."""
+    """U, σ/c, Vᵀ and c of a matrix, c its largest entry; without gradient."""
     matrix = ops.stop_gradient(matrix)
-    largest = ops.max(ops.abs(matrix))
-    unit = ops.where(largest > 0, largest, ops.ones_like(largest))
+    unit = unit_of(matrix)
     u, s, vh = backend.current().svd(matrix / unit)
     return u, s, vh, unit
 
@@ -35,9 +38,9 @@ def nuclear_value(w):
     """Σσ, with the gradient U Vᵀ over the positive singular values, 0 at 0."""
     matrix = as_matrix(w)
     u, s, vh, _ = decomposed(matrix)
-    # What rounding leaves of a singular value of zero has no direction.
+    # A singular value of zero has no direction, but rounding gives it one.
     size = max(length or 0 for length in matrix.shape)
-    is_positive = s > size * _limits(s).eps * s[0]
+    is_positive = s > size * limits(s).eps * s[0]
     direction = (u * ops.cast(is_positive, s.dtype)) @ vh
     return ops.sum(matrix * ops.stop_gradient(direction))
 
@@ -58,7 +61,9 @@ def orthogonal_value(w):
         matrix, rows, columns = ops.transpose(matrix), columns, rows
     gram = ops.transpose(matrix) @ matrix
     value = ops.sum(ops.square(gram - ops.eye(columns, dtype=gram.dtype)))
-    if rows is None:  # of a batch: G may have zeros that the smaller has not
+    if rows is None:
+        # A batch with fewer rows than columns: this G is the larger Gram matrix, and
+        # has eigenvalues of zero beside those of the smaller, each of which adds 1.
         fewer = ops.cast(columns - ops.shape(matrix)[0], gram.dtype)
         value = value - ops.relu(fewer)
     return value
@@ -70,11 +75,11 @@ def with_singular_values(w, change):
     u, s, vh, unit = decomposed(matrix)
     s = s * unit
     new = change(s)
-    # The difference where it is small: there rounding goes with it, and where nothing
-    # changes no bit does. Of a large one it would leave more than there is to be.
+    # Subtract a small change: unchanged weights keep their bits. Rebuild after a large
+    # one: the difference would be rounding noise.
     is_small = 2 * ops.max(new) >= ops.max(s)
     factors = ops.where(is_small, s - new, -new)
-    kept = ops.where(is_small, matrix, ops.zeros_like(matrix))
+    kept = zero_unless(is_small, matrix)
     return ops.reshape(kept - (u * factors) @ vh, w.shape)
 
 
@@ -87,8 +92,7 @@ def spectral_prox(w, weight):
     """argmin_v ½‖v − w‖² + weight/2 · σ₁(v)²: every σ is cut at one level."""
 
     def clipped(s):
-        level = clipped_level(s, weight)
-        return ops.where(s < level, s, level)
+        return smaller(s, clipped_level(s, weight))
 
     return with_singular_values(w, clipped)
 
@@ -101,8 +105,8 @@ def orthogonal_prox(w, weight):
 def clipped_level(s, weight):
     """t in argmin_v ½Σ(v − σ)² + weight/2 · max(v)² = min(σ, t), for falling σ.
 
-    Σ(σ − t)₊ = weight · t; for every k at most Σ_{i≤k} σᵢ / (k + weight), and for one
-    just that.
+    t solves Σ(σ − t)₊ = weight · t. It is the largest of Σ_{i≤k} σᵢ / (k + weight) over
+    all k.
     """
     count = ops.arange(1, s.shape[0] + 1, dtype=s.dtype)
     return ops.max(backend.current().running_sums(s) / (count + weight))
@@ -116,27 +120,15 @@ def toward_one(s, weight):
     where p is convex: Newton's method falls onto it from above.
     """
     a = 4 * weight + ops.zeros_like(s)
-    safe = ops.where(a > _limits(s).tiny, a, ops.full_like(a, _limits(s).tiny))
+    safe = ops.where(a > limits(s).tiny, a, ops.full_like(a, limits(s).tiny))
     linear = 1 - a
-    # Upper bounds of the root; the least of them is within a factor of two of it.
-    v = ops.where(s > 1, s, ops.ones_like(s))
-    fixed = ops.sqrt(ops.relu(1 - 1 / safe)) + ops.power(s / safe, 1 / 3)
-    v = ops.where(fixed < v, fixed, v)
-    bound = s / ops.where(linear > 0, linear, ops.ones_like(linear))
+    # Three upper bounds of the root; the least one is within a factor of two of it.
+    v = one_unless(s > 1, s)
+    v = smaller(ops.sqrt(ops.relu(1 - 1 / safe)) + ops.power(s / safe, 1 / 3), v)
+    bound = s / positive_or_one(linear)
     v = ops.where((linear > 0) & (bound < v), bound, v)
     for _ in range(NEWTON_STEPS):
         slope = 3 * (a * v) * v + linear
         height = (a * v) * v * v + linear * v - s
-        v = v - height / ops.where(slope > 0, slope, ops.ones_like(slope))
+        v = v - height / positive_or_one(slope)
     return ops.relu(v)
-
-
-class _Limits(NamedTuple):
-    eps: float
-    tiny: float
-
-
-def _limits(tensor):
-    """The relative rounding and the smallest positive number of a tensor's type."""
-    limits = np.finfo(keras.backend.standardize_dtype(tensor.dtype))
-    return _Limits(float(limits.eps), float(limits.tiny))

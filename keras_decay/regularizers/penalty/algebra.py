@@ -1,12 +1,27 @@
-"""The interface of a penalty, and the arithmetic that all penalties share."""
+"""Penalties, their sums and their multiples.
+
+The three classes are one file because each makes the others: `a + b` is a `Sum` and
+`0.5 * a` is a `Scaled`, both of which are penalties.
+"""
 
 import abc
 import copy
+import functools
 
 import keras
-from keras import ops
 
-from keras_decay.ground import backend, validation
+from keras_decay.ground import validation
+from keras_decay.ground.arithmetic import computable
+from keras_decay.regularizers.maths.numeric_prox import numeric_prox
+from keras_decay.regularizers.penalty.sum_prox import sum_prox
+from keras_decay.regularizers.strengths import plain, step_for, strength_for, wide_prox
+
+# Registered names: this file lies below those of the classes.
+EQUALS = {
+    keras.regularizers.L1: "keras_decay>L1",
+    keras.regularizers.L2: "keras_decay>L2",
+    keras.regularizers.L1L2: "keras_decay>ElasticNet",
+}
 
 
 class Penalty(keras.regularizers.Regularizer, abc.ABC):
@@ -51,6 +66,24 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
     # NumPy scalars then leave `np.float64(0.5) * penalty` to `__rmul__`.
     __array_ufunc__ = None
 
+    @staticmethod
+    def of(regularizer):
+        """The penalty that equals a regularizer, or None if no penalty is known to.
+
+        Keras' own `L1`, `L2` and `L1L2` equal our `L1`, `L2` and `ElasticNet`. A class
+        derived from one of them has no equal, since it may do anything.
+
+        Args:
+            regularizer: A Keras regularizer, or a `Penalty`, which is returned itself.
+        """
+        if isinstance(regularizer, Penalty):
+            return regularizer
+        name = EQUALS.get(type(regularizer))
+        if name is None:
+            return None
+        equal = keras.saving.get_registered_object(name)
+        return equal.from_config(regularizer.get_config())
+
     @abc.abstractmethod
     def __call__(self, w):
         """The value Ω(w).
@@ -76,10 +109,7 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
         Returns:
             A tensor of `w`'s shape and dtype.
         """
-        from keras_decay.regularizers.maths.numeric_prox import numeric_prox
-
-        wide = computable(w)
-        return ops.cast(numeric_prox(self, wide, step_for(step, wide)), w.dtype)
+        return wide_prox(functools.partial(numeric_prox, self), w, step)
 
     @property
     def convex(self):
@@ -89,8 +119,8 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
     def entrywise(self, w):
         """Ω of each entry of `w`, or None if Ω is not a sum over entries.
 
-        Also None unless it is one and the same even function of each entry, which does
-        not fall with |w|: the proximal step of a sum (`Sum`) relies on it.
+        The proximal step of a `Sum` relies on it. So it is also None unless Ω is the
+        same even function of every entry, and does not fall with |w|.
         """
         del w
         return None
@@ -101,11 +131,14 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
         return [v for v in vars(self).values() if isinstance(v, keras.Variable)]
 
     def flatten(self, factors=()):
-        """This penalty as a list of pairs (its factors, a penalty that is no sum)."""
+        """The terms of this penalty, as pairs (factors, penalty that is no sum)."""
         return [(tuple(factors), self)]
 
     def parts(self):
-        """The `Parts` of a penalty of L1, L2 and group terms, else None: `Sum.prox`."""
+        """The `Parts` of a penalty of L1, L2 and group terms, else None.
+
+        By them the proximal step of a `Sum` finds its closed form.
+        """
         return None
 
     def resolved(self, axis_of):
@@ -118,8 +151,6 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
         return new
 
     def __add__(self, other):
-        from keras_decay.regularizers.penalty.sums import Sum
-
         if not isinstance(other, Penalty):
             return NotImplemented
         return Sum([self, other])
@@ -131,8 +162,6 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
         return NotImplemented
 
     def __mul__(self, factor):
-        from keras_decay.regularizers.penalty.sums import Scaled
-
         return Scaled(self, factor)
 
     __rmul__ = __mul__
@@ -146,55 +175,167 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
         return f"{type(self).__name__}({settings})"
 
 
-HALF = ("float16", "bfloat16")
+@keras.saving.register_keras_serializable(package="keras_decay")
+class Scaled(Penalty):
+    """c · Ω(w): a penalty whose value is multiplied by a factor.
 
+        prox(w, s) = prox_Ω(w, c·s)
 
-def computable(w):
-    """`w` as a tensor in which sums neither overflow nor lose small terms.
+    Usually written `0.5 * penalty`. The factor multiplies the value, whatever the
+    penalty and whatever its strengths are called.
 
-    float16 and bfloat16 become float32; integers become Keras' default float.
-    """
-    w = ops.convert_to_tensor(w)
-    dtype = keras.backend.standardize_dtype(w.dtype)
-    if dtype in HALF:
-        return ops.cast(w, "float32")
-    if "float" not in dtype:
-        return ops.cast(w, keras.config.floatx())
-    return w
-
-
-def strength_for(strength, w):
-    """The strength as something that multiplies the tensor `w`.
+    Args:
+        penalty: The `Penalty` Ω.
+        factor: The factor c, a non-negative number, or a scalar `keras.Variable` or
+            tensor; without unit.
 
     Raises:
-        RuntimeError: If the strength is a variable whose present value would be burnt
-            into a compiled program, so that later changes would be ignored.
+        TypeError, ValueError: If `penalty` is no penalty or `factor` no such number.
     """
-    if not isinstance(strength, keras.Variable):
-        if ops.is_tensor(strength):
-            return ops.cast(strength, w.dtype)
-        return strength
-    value = strength.value
-    if backend.current().is_baked(value):
-        raise RuntimeError(
-            f"The strength {strength.path!r} is a keras.Variable that is no part of "
-            "the model's state, so JAX would compile its present value into the "
-            "training step and ignore later changes. Call `kd.track_strength(layer, "
-            "penalty)`, which makes it part of the state; or give the penalty a plain "
-            "number, or give it to `DecoupledWeightDecay(penalty=…)`."
+
+    def __init__(self, penalty, factor):
+        self.penalty = checked("penalty", penalty)
+        self.factor = validation.strength("factor", factor)
+
+    def __call__(self, w):
+        value = self.penalty(w)
+        return strength_for(self.factor, value) * value
+
+    def prox(self, w, step):
+        wide = computable(w)
+        scaled = step_for(step, wide) * strength_for(self.factor, wide)
+        return self.penalty.prox(w, scaled)
+
+    @property
+    def variables(self):
+        return super().variables + self.penalty.variables
+
+    @property
+    def convex(self):
+        return self.penalty.convex
+
+    def entrywise(self, w):
+        value = self.penalty.entrywise(w)
+        return None if value is None else strength_for(self.factor, w) * value
+
+    def resolved(self, axis_of):
+        return Scaled(self.penalty.resolved(axis_of), self.factor)
+
+    def flatten(self, factors=()):
+        return self.penalty.flatten((*factors, self.factor))
+
+    def __repr__(self):
+        inner = f"({self.penalty})" if isinstance(self.penalty, Sum) else self.penalty
+        return f"{self.factor} * {inner}"
+
+    def get_config(self):
+        return {
+            "penalty": keras.saving.serialize_keras_object(self.penalty),
+            "factor": plain(self.factor),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        penalty = keras.saving.deserialize_keras_object(config["penalty"])
+        return cls(penalty, config["factor"])
+
+
+@keras.saving.register_keras_serializable(package="keras_decay")
+class Sum(Penalty):
+    """Ω₁(w) + Ω₂(w) + …, usually written `a + b`.
+
+    The proximal step is closed where the terms allow it: any number of L1, L2,
+    elastic-net and group terms whose groups are nested or disjoint, and any one further
+    term beside L2 terms, since
+
+        prox_{Ω + λΣw²}(w, s) = prox_Ω(w/k, s/k),   k = 1 + 2sλ
+
+    and prox_{Ω + λΣ|w|}(w, s) = prox_Ω(soft threshold of w at sλ, s) where Ω is a sum
+    over entries that does not fall with their magnitude. Otherwise:
+
+    - Convex terms: cyclic Dykstra-like iteration, which converges to the proximal step
+      of the sum. It stops when a cycle changes no term's share by more than rounding,
+      or after 10,000 cycles; the tests hold it to 1e-6 of the largest weight.
+    - Sums over entries that are not convex, such as MCP + LogSum: the global minimiser
+      of every entry, searched on a grid and refined by bisection, to 1e-6 of the weight
+      in float64.
+    - Terms that are not convex beside groups and the like: a local minimiser that is no
+      worse than w and 0, as `Penalty.prox` finds it from the value.
+
+    Args:
+        penalties: A list of at least one `Penalty`; sums in it are taken apart.
+
+    Raises:
+        TypeError, ValueError: If `penalties` is empty or holds something else.
+
+    Reference: Bauschke and Combettes, A Dykstra-like algorithm for two monotone
+    operators, 2008; Yu, On decomposing the proximal map, 2013.
+    """
+
+    def __init__(self, penalties):
+        if not isinstance(penalties, (list, tuple)):
+            raise TypeError(
+                validation.received("penalties", penalties, "a list of penalties")
+            )
+        if not penalties:
+            raise ValueError(
+                validation.received("penalties", penalties, "a list of at least one")
+            )
+        terms: list[Penalty] = []
+        for penalty in penalties:
+            checked("penalties", penalty)
+            terms += penalty.penalties if isinstance(penalty, Sum) else [penalty]
+        self.penalties = tuple(terms)
+
+    def __call__(self, w):
+        first, *others = self.penalties
+        total = first(w)
+        for penalty in others:
+            total = total + penalty(w)
+        return total
+
+    def prox(self, w, step):
+        return wide_prox(functools.partial(sum_prox, self), w, step)
+
+    @property
+    def variables(self):
+        return [v for penalty in self.penalties for v in penalty.variables]
+
+    @property
+    def convex(self):
+        return all(penalty.convex for penalty in self.penalties)
+
+    def entrywise(self, w):
+        values = [penalty.entrywise(w) for penalty in self.penalties]
+        return None if any(value is None for value in values) else sum(values)
+
+    def resolved(self, axis_of):
+        return Sum([penalty.resolved(axis_of) for penalty in self.penalties])
+
+    def flatten(self, factors=()):
+        return [pair for penalty in self.penalties for pair in penalty.flatten(factors)]
+
+    def __repr__(self):
+        return " + ".join(map(repr, self.penalties))
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {"penalties": [serialize(penalty) for penalty in self.penalties]}
+
+    @classmethod
+    def from_config(cls, config):
+        deserialize = keras.saving.deserialize_keras_object
+        return cls([deserialize(penalty) for penalty in config["penalties"]])
+
+
+def checked(name, value):
+    if not isinstance(value, Penalty):
+        raise TypeError(
+            validation.received(
+                name,
+                value,
+                "a keras_decay Penalty",
+                "Use keras_decay.L1, L2, … in place of Keras' own regularizers.",
+            )
         )
-    return ops.cast(value, w.dtype)
-
-
-def plain(strength):
-    """The strength's present value as a plain float, for a config."""
-    if isinstance(strength, float):
-        return strength
-    return float(ops.convert_to_numpy(strength))
-
-
-def step_for(step, w):
-    """A proximal step as something that multiplies the tensor `w`."""
-    if ops.is_tensor(step) or isinstance(step, keras.Variable):
-        return ops.cast(step, w.dtype)
-    return validation.number("step", step, minimum=0)
+    return value

@@ -1,13 +1,13 @@
-"""The proximal step of a sum of penalties: which way leads to it, and the iteration."""
+"""Which way leads to the proximal step of a sum of penalties."""
 
 import functools
 import math
 from typing import Any
 
-import keras
 from keras import ops
 
-from keras_decay.regularizers.axes import kept_axes
+from keras_decay.regularizers.maths.axes import kept_axes
+from keras_decay.regularizers.maths.dykstra import dykstra
 from keras_decay.regularizers.maths.l1_l2_group import (
     Parts,
     is_closed,
@@ -17,9 +17,7 @@ from keras_decay.regularizers.maths.l1_l2_group import (
 )
 from keras_decay.regularizers.maths.numeric_prox import numeric_prox
 from keras_decay.regularizers.maths.scalar_search import lowest
-from keras_decay.regularizers.penalty.algebra import strength_for
-
-MAX_CYCLES = 10_000
+from keras_decay.regularizers.strengths import strength_for
 
 
 def sum_prox(total, w, step):
@@ -27,21 +25,22 @@ def sum_prox(total, w, step):
 
     Args:
         total: The `Sum`.
-        w: Weights, in a precision in which one can compute.
+        w: A float32 or float64 tensor of any shape.
         step: Non-negative number or scalar tensor.
     """
     parts, others = collected(total.flatten(), w)
-    # Beside any one term L2 costs nothing; it is taken out first.
-    point, rest = ridge_shrink(w, step, parts.l2), ridge_shrink(step, step, parts.l2)
+    # L2 can be taken out first, whatever the other terms are.
+    ridge = step * parts.l2
+    point, rest = ridge_shrink(w, ridge), ridge_shrink(step, ridge)
     parts = Parts(parts.l1, groups=parts.groups)
-    entries = _entries_of(others, point) if others and not parts.groups else None
+    entries = entries_of(others, point) if others and not parts.groups else None
     if entries is not None:
-        # Beside functions of each magnitude alone, which do not fall, L1 neither.
+        # So can L1, beside functions of each magnitude that do not fall.
         point, parts = parts_prox(point, rest, parts), Parts()
     if len(others) == 1 and parts.is_empty:
-        return _scaled_prox(*others[0])(point, rest)
+        return scaled_prox(*others[0])(point, rest)
     if all(term.convex for _, term in others):
-        return _convex_prox(point, rest, parts, others)
+        return convex_prox(point, rest, parts, others)
     if entries is not None:
         small = ops.convert_to_tensor(rest, dtype=w.dtype)
         return ops.sign(point) * lowest(entries, ops.abs(point), small)
@@ -49,10 +48,10 @@ def sum_prox(total, w, step):
 
 
 def collected(terms, w):
-    """The `Parts` of the terms that have some, and the other terms with factors.
+    """The `Parts` of all terms that have some, and the other terms with factors.
 
     Args:
-        terms: Pairs (factors, penalty that is no sum), as `Penalty.flatten` gives them.
+        terms: Pairs (factors, penalty that is no sum), as from `Penalty.flatten`.
         w: The weights, which the strengths then multiply.
     """
     l1 = l2 = 0.0
@@ -76,45 +75,8 @@ def collected(terms, w):
     return Parts(l1, l2, tuple(groups.items())), others
 
 
-def dykstra(w, step, proximal_steps):
-    """argmin_v ½‖v − w‖² + step · Σᵢ Ωᵢ(v), from each Ωᵢ's own proximal step.
-
-    It is block coordinate ascent on the dual problem: qᵢ is the subgradient that Ωᵢ
-    contributes, and v = w − Σᵢ qᵢ after each update.
-    """
-    dtype = keras.backend.standardize_dtype(w.dtype)
-    tolerance = 1e-14 if dtype == "float64" else 2e-7
-    tolerance = tolerance * ops.max(ops.abs(w))
-
-    def unfinished(cycle, change, v, *q):
-        del v, q
-        return ops.logical_and(cycle < MAX_CYCLES, change > tolerance)
-
-    def run_cycle(cycle, change, v, *q):
-        del change
-        subgradients = list(q)
-        for i, proximal_step in enumerate(proximal_steps):
-            point = v + subgradients[i]
-            v = proximal_step(point, step)
-            subgradients[i] = point - v
-        # Not the change of v: it may rest for a while in the middle of the way.
-        moved = [
-            ops.max(ops.abs(new - old))
-            for new, old in zip(subgradients, q, strict=True)
-        ]
-        return (cycle + 1, ops.max(ops.stack(moved)), v, *subgradients)
-
-    start = (
-        ops.convert_to_tensor(0, dtype="int32"),
-        ops.convert_to_tensor(float("inf"), dtype=dtype),
-        w,
-        *(ops.zeros_like(w) for _ in proximal_steps),
-    )
-    return ops.while_loop(unfinished, run_cycle, start)[2]
-
-
-def _convex_prox(w, step, parts, others):
-    """The proximal step of convex terms: at once if one form holds all, or Dykstra."""
+def convex_prox(w, step, parts, others):
+    """The prox of convex terms: closed if one form holds all terms, else by Dykstra."""
     if is_closed(parts, w.shape):
         steps = [functools.partial(parts_prox, parts=parts)]
     else:
@@ -126,15 +88,15 @@ def _convex_prox(w, step, parts, others):
         ]
     if others and parts.is_empty:
         steps = []
-    steps = [_scaled_prox(factor, term) for factor, term in others] + steps
+    steps = [scaled_prox(factor, term) for factor, term in others] + steps
     return steps[0](w, step) if len(steps) == 1 else dykstra(w, step, steps)
 
 
-def _scaled_prox(factor, term):
+def scaled_prox(factor, term):
     return lambda v, s: term.prox(v, s * factor)
 
 
-def _entries_of(others, w):
+def entries_of(others, w):
     """The sum of these terms as a function of each entry, or None if it is not one."""
     if any(term.entrywise(w) is None for _, term in others):
         return None

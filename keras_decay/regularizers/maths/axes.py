@@ -1,7 +1,8 @@
 """What `axis` means: a group of weights is one slice of the kernel along it.
 
-With `axis=-1` the entries that share their last index are a group: what leads to one
-output of a `Dense` or `Conv` layer. With `axis=(0, 1)` a group is what shares both.
+With `axis=-1` the entries that share their last index are a group: all that leads to
+one output of a `Dense` or `Conv` layer. With `axis=(0, 1)` the entries of a group share
+their first two indices.
 """
 
 import math
@@ -11,15 +12,15 @@ from keras import ops
 
 from keras_decay.ground import validation
 
-# What `regularize` resolves into numbers, by the kind of the layer.
+# `regularize` resolves these into numbers, by the kind of the layer.
 AXIS_NAMES = ("input", "output", "head")
 MUST = "an int, a tuple of different ints, or one of " + ", ".join(
     map(repr, AXIS_NAMES)
 )
 
 
-def axis(name, value):
-    """`value` checked: an int, a tuple of ints, or a name for `regularize`."""
+def checked_axis(name, value):
+    """`value` as an int, a tuple of ints, or a name for `regularize`; else an error."""
     if isinstance(value, str):
         if value not in AXIS_NAMES:
             raise ValueError(validation.received(name, value, MUST))
@@ -39,15 +40,15 @@ def axis(name, value):
 
 
 def axis_config(value):
-    """A checked axis as it stands in a config."""
+    """A checked axis for a config."""
     return list(value) if isinstance(value, tuple) else value
 
 
 def kept_axes(value, shape):
-    """A checked axis as sorted, non-negative numbers for weights of that shape.
+    """A checked axis as sorted, non-negative numbers, for weights of that shape.
 
     Raises:
-        ValueError: If the weights have no such axis, or the axis is a name still.
+        ValueError: If the weights have no such axis, or the axis is still a name.
     """
     if isinstance(value, str):
         raise ValueError(
@@ -74,7 +75,7 @@ def within_axes(value, shape):
 
 
 def root_of_group_size(value, w):
-    """√|g|, |g| the number of entries in a group: of activities, perhaps a tensor."""
+    """√|g|, |g| the number of entries in a group; a tensor if a size is not known."""
     sizes = ops.shape(w)
     size = math.prod([sizes[index] for index in within_axes(value, w.shape)])
     if isinstance(size, int):
