@@ -1,5 +1,7 @@
 """`DecoupledWeightDecay`: decay around any Keras optimizer."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -149,8 +151,8 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
         self.base_learning_rate = base_rate(
             optimizer, base_learning_rate, {d.coupling for d in self._plan.decays}
         )
-        # Made in `build`.
-        self._memory = self._averages = self._compiled_steps = None
+        made_in_build: Any = None
+        self._memory = self._averages = self._compiled_steps = made_in_build
         self._loading = state.Loading()
 
     def build(self, variables):
@@ -279,9 +281,8 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
         if self.jit_compile is False:
             return False
         # A Python callable would be evaluated once, when the update is compiled.
-        fixed = self._plan.has_fixed_strengths and isinstance(
-            self.optimizer.learning_rate, keras.Variable
-        )
+        rate = self.optimizer.learning_rate
+        fixed = self._plan.has_fixed_strengths and isinstance(rate, keras.Variable)
         return backend.current().can_compile(grads, fixed, self.jit_compile)
 
     def _step(self, grads, variables):
