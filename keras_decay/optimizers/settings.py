@@ -7,7 +7,6 @@ wrapper's own. Setting one that could no longer act is refused.
 from keras_decay.ground import validation
 
 CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
-ACCUMULATION = "gradient_accumulation_steps"
 AVERAGE = ("use_ema", "ema_momentum", "ema_overwrite_frequency")
 
 
