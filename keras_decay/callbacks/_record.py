@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import schema
-from keras_decay.optimizers.effective import effective_decay
+from keras_decay.optimizers import effective_decay
 
 
 def plain(value):

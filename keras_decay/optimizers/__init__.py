@@ -1,25 +1,48 @@
-"""Decoupled weight decay around any Keras optimizer."""
+"""Decoupled weight decay around any Keras optimizer.
+
+The public names are `DecoupledWeightDecay`, its aliases `AdamW` and `SGDW`, the forms
+of decay and the builders of rules. The others are for the rooms above:
+
+    effective_decay          c_t λ_t of a step, as plain numbers
+    coupling_factor          c_t
+    PLAIN, Circumstances     the form of a plain number; what a form may look at
+    Origin                   where a form gets the values from that it remembers
+    REBUILDING, is_one_of    Keras' optimizers by name, some of them new in Keras
+"""
 
 from keras_decay.optimizers.aliases import SGDW, AdamW
 from keras_decay.optimizers.decoupled import DecoupledWeightDecay
+from keras_decay.optimizers.effective import effective_decay
 from keras_decay.optimizers.forms import (
+    PLAIN,
+    Circumstances,
     ConstrainedDecay,
     DecayToward,
+    Origin,
     StableDecay,
     TargetNormDecay,
     TouchedRowsDecay,
 )
+from keras_decay.optimizers.inner import REBUILDING, is_one_of
 from keras_decay.optimizers.rules import layerwise_rules, preset_rules
+from keras_decay.optimizers.strength import coupling_factor
 
 __all__ = [
+    "PLAIN",
+    "REBUILDING",
     "SGDW",
     "AdamW",
+    "Circumstances",
     "ConstrainedDecay",
     "DecayToward",
     "DecoupledWeightDecay",
+    "Origin",
     "StableDecay",
     "TargetNormDecay",
     "TouchedRowsDecay",
+    "coupling_factor",
+    "effective_decay",
+    "is_one_of",
     "layerwise_rules",
     "preset_rules",
 ]

@@ -1,26 +1,24 @@
 """`DecoupledWeightDecay`: decay around any Keras optimizer."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend, validation
-from keras_decay.ground.arithmetic import HALF
+from keras_decay.optimizers import building
 from keras_decay.optimizers.inner import check_inner
-from keras_decay.optimizers.rules import make_plan, variable_path
+from keras_decay.optimizers.rules import make_plan
 from keras_decay.optimizers.saving import from_config, state, to_config
-from keras_decay.optimizers.settings import AVERAGE, InnerSettings
+from keras_decay.optimizers.settings import AVERAGE, InnerSettings, ema_settings
 from keras_decay.optimizers.step import (
     CompiledSteps,
-    Memory,
-    Target,
-    ema_settings,
     inner_step_and_decay,
     plain_settings,
-    update_averages,
+    targets_among,
 )
-from keras_decay.optimizers.strength import base_rate
-from keras_decay.optimizers.strength import coupling as check_coupling
+from keras_decay.optimizers.strength import base_rate, check_coupling
 from keras_decay.regularizers import OPTIMIZER, claim
 
 
@@ -133,10 +131,11 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
     ):
         check_inner(optimizer, DecoupledWeightDecay)
         ema = ema_settings(use_ema, ema_momentum, ema_overwrite_frequency)
-        # The base class wants a rate of its own; ours is the wrapped optimizer's.
+        # The base class wants a learning rate. This one is never used: the wrapped
+        # optimizer's is.
         super().__init__(learning_rate=0.0, name=name, **ema)
-        # Nor does what it has made so far, a rate and a count of the steps, belong to
-        # the state that JAX hands through every step, which takes time in small models.
+        # Its variables, that rate and a count of steps, are no part of the state: JAX
+        # would hand them through every step, which takes time in small models.
         self._unused = len(self._variables)
         self.optimizer = optimizer
         self.coupling = check_coupling("coupling", coupling)
@@ -144,45 +143,17 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
         if jit_compile != "auto":
             jit_compile = validation.boolean("jit_compile", jit_compile)
         self.jit_compile = jit_compile
-        self._compiled_steps = CompiledSteps()
-        self._plan = make_plan(
-            weight_decay, penalty, rules, self.coupling, self._add_scalar
-        )
-        self._strengths_are_fixed = all(
-            decay.strength is None or decay.strength.is_variable
-            for decay in self._plan.decays
-        )
-        for variable in self._plan.strength_variables:
-            self._track(variable)
+        self._plan = make_plan(weight_decay, penalty, rules, self.coupling)
+        building.track_strengths(self)
         for argument, decay in self._plan.named_decays():
-            decay.form.check(argument, optimizer)
-        self._memory = Memory(self.add_variable, self._untrack_variable)
-        # Arrays by name, or a list of them, that were loaded before there were weights.
-        self._to_load = None
-        # An optimizer from a config may be given the match of its rules by a file.
-        self._may_be_loading = False
-        self._was_frozen = False  # whether it was to be built on no variables
-        self._keras_loads_inner = False
+            if decay.form is not None:
+                decay.form.check(argument, optimizer)
         self.base_learning_rate = base_rate(
             optimizer, base_learning_rate, {d.coupling for d in self._plan.decays}
         )
-
-    def _add_scalar(self, value, name):
-        floatx = keras.config.floatx()
-        dtype = "float32" if floatx in HALF else floatx
-        variable = self.add_variable(
-            shape=(),
-            dtype=dtype,
-            aggregation="only_first_replica",
-            name=name.replace("[", "_").replace("]", ""),
-        )
-        # An initializer would round to float32 on TensorFlow, also under float64.
-        variable.assign(np.asarray(value, dtype))
-        return variable
-
-    def _track(self, variable):
-        if all(variable is not known for known in self._variables):
-            self._track_variable(variable)
+        made_in_build: Any = None
+        self._memory = self._averages = self._compiled_steps = made_in_build
+        self._loading = state.Loading()
 
     def build(self, variables):
         """Match the rules to these variables, and make what is kept for each of them.
@@ -193,24 +164,20 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
         if self.built:
             return
         if not variables:
-            self._was_frozen = True
+            self._loading.was_frozen = True
             return
         self._plan.match(variables)
-        if not self._may_be_loading and self._to_load is None:
+        if not self._loading.may_match:
             self._plan.check()
         strengths = self._plan.strength_variables + self._plan.penalty_variables
         claim(strengths, OPTIMIZER, self)
-        if self._to_load is None:
+        if self._loading.arrays is None:
             self._add_variables(variables)
             return
         # In a program that is being traced new variables could not be set.
         with backend.current().eager():
             self._add_variables(variables)
-            stored, self._to_load = self._to_load, None
-            if isinstance(stored, dict):
-                state.load(self, stored, late=True)
-            else:
-                state.load_list(self, stored)
+            state.load_late(self)
 
     def _add_variables(self, variables):
         self._is_building = True
@@ -218,29 +185,10 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
             super().build(variables)
         finally:
             self._is_building = False
-        with backend.current().eager():
-            for index in range(len(variables)):
-                self._remember(index)
-        if self.use_ema:
-            self._ema_count = self.add_variable(shape=(), dtype="int", name="ema_count")
-            averages = self._model_variables_moving_average
-            self._average_residuals = [self._memory.residual(v) for v in averages]
+        building.add_memory(self)
+        self._compiled_steps = CompiledSteps()
         if not self.optimizer.built:
             self.optimizer.build(variables)
-
-    def _remember(self, index):
-        """Make the variables that decay needs for the weight of this number."""
-        decay = self._plan.decay_of(index)
-        if decay is not None:
-            variable = self._trainable_variables[index]
-            self._memory.build(index, variable, variable_path(variable), decay)
-
-    def _decide(self, entries):
-        """Decide as a saved match of the same variables does."""
-        for index in self._plan.decide(entries):
-            self._memory.remove(index)
-            self._remember(index)
-            self._compiled_steps = CompiledSteps()  # they have other decays in them
 
     @property
     def variables(self):
@@ -321,54 +269,36 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
                 optimizer_variables, grads, trainable_variables
             )
         # Layers were frozen since, and the optimizer goes on with the others.
-        state = self.variables
-        mapping = [
-            *zip(variables, trainable_variables, strict=True),
-            *zip(state, optimizer_variables, strict=True),
-        ]
+        both = [*variables, *self.variables]
+        values = [*trainable_variables, *optimizer_variables]
+        mapping = list(zip(both, values, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
             self.apply(grads, variables)
-        return (
-            [scope.get_current_value(variable) for variable in variables],
-            [scope.get_current_value(variable) for variable in state],
-        )
+        values = [scope.get_current_value(variable) for variable in both]
+        return values[: len(variables)], values[len(variables) :]
 
     def _should_compile(self, grads):
         if self.jit_compile is False:
             return False
         # A Python callable would be evaluated once, when the update is compiled.
-        fixed = self._strengths_are_fixed and isinstance(
-            self.optimizer.learning_rate, keras.Variable
-        )
+        rate = self.optimizer.learning_rate
+        fixed = self._plan.has_fixed_strengths and isinstance(rate, keras.Variable)
         return backend.current().can_compile(grads, fixed, self.jit_compile)
 
     def _step(self, grads, variables):
         with backend.current().no_grad():
+            index_of = self._get_variable_index
             is_real = inner_step_and_decay(
                 self.optimizer,
                 grads,
                 variables,
-                self._targets(grads, variables),
+                targets_among(variables, grads, index_of, self._plan, self._memory),
                 self.base_learning_rate,
                 self.cautious,
             )
             if self.use_ema:
-                present = {id(variable) for variable in variables}
-                has_value = backend.current().has_value
-                averages = [
-                    # Those of frozen weights stand still on JAX, which empties them.
-                    average if id(v) in present or has_value(v) else None
-                    for v, average in zip(
-                        self._trainable_variables,
-                        self._model_variables_moving_average,
-                        strict=True,
-                    )
-                ]
-                update_averages(
-                    self._trainable_variables,
-                    averages,
-                    self._average_residuals,
-                    self._ema_count,
+                self._averages.update(
+                    variables,
                     self.ema_momentum,
                     self.ema_overwrite_frequency,
                     self.optimizer.iterations,
@@ -377,106 +307,21 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
 
     def finalize_variable_values(self, var_list):
         """Put the moving averages in the weights' place, as `fit` does at its end."""
-        if not (self.use_ema and self.built):
-            return
-        averages = self._model_variables_moving_average
-        for variable in var_list:  # not all of them where layers have been frozen
-            average = averages[self._get_variable_index(variable)]
-            if average is not None and backend.current().has_value(average):
-                # A copy: JAX reuses the memory of weights and averages at the next
-                # step, and one array in both places would be reused twice.
-                variable.assign(ops.copy(average))
-
-    def _targets(self, grads, variables):
-        """The variables that a step with these gradients decays."""
-        targets = []
-        for grad, variable in zip(grads, variables, strict=True):
-            # float8 scales are overwritten with their "gradients", not trained.
-            if grad is None or getattr(variable, "overwrite_with_gradient", False):
-                continue
-            index = self._get_variable_index(variable)
-            decay = self._plan.decay_of(index)
-            if decay is not None:
-                targets.append(Target(variable, grad, decay, self._memory.of(index)))
-        return targets
-
-    @property
-    def learning_rate(self):
-        """The wrapped optimizer's learning rate η_t; it can be set."""
-        return self.optimizer.learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, learning_rate):
-        self.optimizer.learning_rate = learning_rate
-
-    @property
-    def iterations(self):
-        """The number of steps that the wrapped optimizer has made."""
-        return self.optimizer.iterations
-
-    @property
-    def weight_decay(self):
-        """λ as a variable, schedule or callable; None if only penalties or rules act.
-
-        Setting a number changes λ from the next step on.
-        """
-        strength = self._default_strength()
-        return None if strength is None else strength.source
-
-    @weight_decay.setter
-    def weight_decay(self, value):
-        if "_plan" not in self.__dict__:
-            return  # the base class' constructor sets it before ours has one
-        strength = self._default_strength()
-        if strength is None:
-            raise ValueError(
-                "`weight_decay` cannot be set on an optimizer that was constructed "
-                f"without one. Received: weight_decay={value!r}"
-            )
-        strength.set(value)
-
-    def _default_strength(self):
-        plan = self.__dict__.get("_plan")
-        return plan.default.strength if plan and plan.default else None
+        if self.use_ema and self.built:
+            self._averages.put_into(var_list, self._get_variable_index)
 
     def __dir__(self):
         # Keras saves and loads by itself the optimizers among the attributes listed
         # here. The wrapped one is saved with the wrapper, so that both are restored or
         # neither is; in files of version 0.1 it stands by itself.
-        hidden = set() if self._keras_loads_inner else {"optimizer"}
+        hidden = set() if self._loading.keras_loads_inner else {"optimizer"}
         return [name for name in super().__dir__() if name not in hidden]
 
-    def exclude_from_weight_decay(self, var_list=None, var_names=None):
-        """Refused, because it would not be saved: use `rules`."""
-        raise ValueError(
-            "DecoupledWeightDecay spares variables by `rules`, which are saved with "
-            "the model: rules=[('path regex', None)]. Received: "
-            f"var_list={var_list!r}, var_names={var_names!r}"
-        )
-
     def save_own_variables(self, store):
-        if self.built:
-            state.save(self, store)
-        elif isinstance(self._to_load, dict):
-            for name, array in self._to_load.items():
-                store[name] = array
-        elif any(decay.form.holds_arrays() for decay in self._plan.decays):
-            raise ValueError(
-                "`reference` cannot be saved before the optimizer is built, since its "
-                "arrays are saved as the optimizer's variables. Call "
-                "`optimizer.build(model.trainable_variables)` first."
-            )
+        state.save(self, store)
 
     def load_own_variables(self, store):
-        names = list(store.keys())
-        stored = {name: np.asarray(store[name]) for name in names}
-        self._keras_loads_inner = False
-        if not stored:
-            return  # it was saved before training: the config says it all
-        if self.built:
-            self._keras_loads_inner = state.load(self, stored)
-        else:
-            self._to_load = stored  # as when weights are loaded before the first `fit`
+        state.load(self, store)
 
     def set_weights(self, weights):
         """Set the optimizer's variables, in the order of `variables`.
@@ -487,11 +332,7 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
         Args:
             weights: A list of arrays, one for each variable.
         """
-        weights = [np.asarray(ops.convert_to_numpy(weight)) for weight in weights]
-        if self.built:
-            state.set_list(self, weights)
-        else:
-            self._to_load = weights
+        state.load_list(self, weights)
 
     def get_config(self):
         return to_config(self)

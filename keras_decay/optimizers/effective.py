@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_decay.optimizers.decoupled import DecoupledWeightDecay
-from keras_decay.optimizers.strength import COUPLINGS, NEED_BASE
+from keras_decay.optimizers.strength import coupling_factor
 
 
 def effective_decay(optimizer, learning_rate):
@@ -27,8 +27,9 @@ def effective_decay(optimizer, learning_rate):
         if decay.strength is None or (needs_rate and learning_rate is None):
             continue
         rate = 0.0 if learning_rate is None else learning_rate
-        base = optimizer.base_learning_rate if decay.coupling in NEED_BASE else None
         strength = decay.strength.at(optimizer.iterations)
-        factor = COUPLINGS[decay.coupling](rate, base)
+        factor = coupling_factor(
+            decay.coupling, rate, optimizer.base_learning_rate, decay.rate_factor
+        )
         found[name] = float(np.asarray(ops.convert_to_numpy(strength)) * factor)
     return found

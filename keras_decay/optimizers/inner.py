@@ -1,10 +1,10 @@
-"""Which optimizers can be wrapped, and what to do about the others."""
+"""Which optimizers can be wrapped, and what to use in place of the others."""
 
 import keras
 
 from keras_decay.ground import validation
 
-# They rebuild the weight at every step from state of their own, so that a decay of the
+# These rebuild the weight at every step from state of their own, so that a decay of the
 # weight alone is lost (Ftrl) or halved (ScheduleFreeAdamW).
 REBUILDING = ("Ftrl", "ScheduleFreeAdamW")
 
@@ -58,10 +58,10 @@ def check_inner(optimizer, wrapper):
 
 
 def serialize_inner(optimizer):
-    """The optimizer's serialised form, the same on every backend.
+    """Serialise the wrapped optimizer, to the same config on every backend.
 
-    PyTorch's backend puts classes of its own in the place of Keras' public ones, and
-    their config could be read on PyTorch only.
+    On PyTorch the class is one of Keras' PyTorch backend, whose config could be read on
+    PyTorch only. The config names the public class instead.
     """
     config = keras.saving.serialize_keras_object(optimizer)
     public = getattr(keras.optimizers, config["class_name"], None)
@@ -71,6 +71,9 @@ def serialize_inner(optimizer):
 
 
 def is_one_of(optimizer, names):
-    """Whether it is one of Keras' optimizers of these names; some are new in Keras."""
+    """Whether it is one of Keras' optimizers of these names.
+
+    A name that the installed version of Keras lacks is skipped.
+    """
     kinds = (getattr(keras.optimizers, name, None) for name in names)
     return any(kind is not None and isinstance(optimizer, kind) for kind in kinds)

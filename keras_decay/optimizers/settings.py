@@ -1,14 +1,12 @@
-"""The settings of Keras' optimizers on the wrapper: they are the wrapped optimizer's.
+"""The settings of Keras' optimizers, read and set on the wrapper.
 
-What is read or set on the wrapper is read or set on the optimizer inside it, as the
-learning rate is. What can no longer act is refused.
+They are the wrapped optimizer's, but for λ and the moving average, which are the
+wrapper's own. Setting one that could no longer act is refused.
 """
 
 from keras_decay.ground import validation
-from keras_decay.optimizers.step import ema_settings
 
 CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
-ACCUMULATION = "gradient_accumulation_steps"
 AVERAGE = ("use_ema", "ema_momentum", "ema_overwrite_frequency")
 
 
@@ -23,25 +21,25 @@ def inner_setting(name, checked, doc):
 
     def read(wrapper):
         inner = _inner_of(wrapper)
-        # While the wrapper is built the base class would make its own accumulators.
+        # If the base class saw it in `build` it would make accumulators of its own.
         return None if inner is None or wrapper._is_building else getattr(inner, name)
 
     def write(wrapper, value):
         inner = _inner_of(wrapper)
-        if inner is not None:  # the base class' constructor sets it before
+        if inner is not None:  # the base class' constructor sets it earlier
             setattr(inner, name, checked(wrapper, name, value))
 
     return property(read, write, doc=doc)
 
 
 def any_value(wrapper, name, value):
-    """`value` as it is."""
+    """Take any value."""
     del wrapper, name
     return value
 
 
 def clipping(wrapper, name, value):
-    """A bound of gradients, checked: at most one kind of bound acts."""
+    """Check a bound on gradients. At most one kind of bound acts."""
     if value is None:
         return None
     value = validation.number(name, value, minimum=0)
@@ -58,7 +56,7 @@ def clipping(wrapper, name, value):
 
 
 def accumulation(wrapper, name, value):
-    """A number of steps, checked; the accumulators are made when building."""
+    """Check a number of steps. The accumulators are made in `build`."""
     if value is not None:
         value = validation.integer(name, value, minimum=2)
     if wrapper.built and value != getattr(_inner_of(wrapper), name):
@@ -71,10 +69,10 @@ def accumulation(wrapper, name, value):
 
 
 def average(wrapper, name, value):
-    """A setting of the moving average, checked; its variables are made on building."""
+    """Check a setting of the moving average. Its variables are made when building."""
     settings = {key: getattr(wrapper, key) for key in AVERAGE}
     value = ema_settings(**{**settings, name: value})[name]
-    makes_none = wrapper.built and not hasattr(wrapper, "_ema_count")
+    makes_none = wrapper.built and wrapper._averages is None
     if name == "use_ema" and value and makes_none:
         raise ValueError(
             "`use_ema` must be set before the optimizer is built, since it makes the "
@@ -84,8 +82,72 @@ def average(wrapper, name, value):
     return value
 
 
+def ema_settings(use_ema, ema_momentum, ema_overwrite_frequency):
+    """The arguments of the moving average, checked, by their names."""
+    if ema_overwrite_frequency is not None:
+        ema_overwrite_frequency = validation.integer(
+            "ema_overwrite_frequency", ema_overwrite_frequency, minimum=1
+        )
+    return {
+        "use_ema": validation.boolean("use_ema", use_ema),
+        "ema_momentum": validation.number(
+            "ema_momentum", ema_momentum, minimum=0, maximum=1
+        ),
+        "ema_overwrite_frequency": ema_overwrite_frequency,
+    }
+
+
 class InnerSettings:
-    """The part of `DecoupledWeightDecay` that hands settings to its `optimizer`."""
+    """The settings of `DecoupledWeightDecay`, most of them of the optimizer inside."""
+
+    _is_building = False
+
+    @property
+    def learning_rate(self):
+        """The wrapped optimizer's learning rate η_t; it can be set."""
+        return self.optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate):
+        self.optimizer.learning_rate = learning_rate
+
+    @property
+    def iterations(self):
+        """The number of steps that the wrapped optimizer has made."""
+        return self.optimizer.iterations
+
+    @property
+    def weight_decay(self):
+        """λ as a variable, schedule or callable; None if only penalties or rules act.
+
+        Setting a number changes λ from the next step on.
+        """
+        strength = self._default_strength()
+        return None if strength is None else strength.source
+
+    @weight_decay.setter
+    def weight_decay(self, value):
+        if "_plan" not in self.__dict__:
+            return  # set by the base class' constructor, before there is a plan
+        strength = self._default_strength()
+        if strength is None:
+            raise ValueError(
+                "`weight_decay` cannot be set on an optimizer that was constructed "
+                f"without one. Received: weight_decay={value!r}"
+            )
+        strength.set(value)
+
+    def _default_strength(self):
+        plan = self.__dict__.get("_plan")
+        return plan.default.strength if plan and plan.default else None
+
+    def exclude_from_weight_decay(self, var_list=None, var_names=None):
+        """Refused, because it would not be saved: use `rules`."""
+        raise ValueError(
+            "DecoupledWeightDecay spares variables by `rules`, which are saved with "
+            "the model: rules=[('path regex', None)]. Received: "
+            f"var_list={var_list!r}, var_names={var_names!r}"
+        )
 
     loss_scale_factor = inner_setting(
         "loss_scale_factor",
@@ -114,7 +176,7 @@ class InnerSettings:
     )
 
     def __getattr__(self, name):
-        # For what the wrapper does not have, such as the momentum of SGD.
+        # Called for what the wrapper does not have, such as the momentum of SGD.
         inner = self.__dict__.get("optimizer")
         if inner is None or name.startswith("_") or not hasattr(inner, name):
             kind = type(self).__name__
@@ -131,7 +193,7 @@ class InnerSettings:
 
 
 def _belongs_to_inner(wrapper, name):
-    """Whether a public attribute is one that only the wrapped optimizer has."""
+    """Whether a public attribute exists on the wrapped optimizer alone."""
     inner = _inner_of(wrapper)
     return (
         inner is not None

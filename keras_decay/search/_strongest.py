@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend
+from keras_decay.optimizers import coupling_factor
 from keras_decay.regularizers import Penalty
 from keras_decay.search._driven import PROBES
 from keras_decay.search._null_model import fitted
@@ -30,12 +31,7 @@ def strongest_decay(optimizer, setting):
     """The value of the parameter at which a step takes all of the weight, and p."""
     rate = float(ops.convert_to_numpy(ops.convert_to_tensor(optimizer.learning_rate)))
     base = getattr(optimizer, "base_learning_rate", None) or rate
-    share = {
-        "learning_rate": rate,
-        "schedule": rate / base,
-        "independent": 1.0,
-        "corrected": rate**2 / base,
-    }[setting.coupling]
+    share = coupling_factor(setting.coupling, rate, base)
     power = setting.powers[0]
     return (1 / (share * power.factor)) ** (1 / power.exponent), power.exponent
 

@@ -6,7 +6,7 @@ import re
 import keras
 import numpy as np
 
-from keras_decay.optimizers.inner import REBUILDING, is_one_of
+from keras_decay.optimizers import REBUILDING, is_one_of
 from keras_decay.tools._promise import Promise, number
 
 # They scale each entry's step by the history of its gradients, an L2 term's among them.

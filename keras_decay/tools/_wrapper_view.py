@@ -7,12 +7,14 @@ from keras import ops
 
 from keras_decay.ground.arithmetic import computable
 from keras_decay.optimizers import (
+    PLAIN,
+    Circumstances,
     DecayToward,
     DecoupledWeightDecay,
+    Origin,
     TargetNormDecay,
+    coupling_factor,
 )
-from keras_decay.optimizers.forms.base import PLAIN, Circumstances
-from keras_decay.optimizers.strength.couplings import COUPLINGS
 from keras_decay.tools._keras_view import KerasView, assigned
 from keras_decay.tools._penalties import elastic_net, short
 from keras_decay.tools._promise import Promise, as_numpy, number
@@ -33,10 +35,7 @@ class WrapperView(KerasView):
         self.name = f"DecoupledWeightDecay({self.name})"
         self.cautious = optimizer.cautious
         self.jit_compile = optimizer.jit_compile
-        self.fixed = not callable(self.schedule) and all(
-            decay.strength is None or decay.strength.is_variable
-            for decay in optimizer._plan.decays
-        )
+        self.fixed = not callable(self.schedule) and optimizer._plan.has_fixed_strengths
 
     def decays(self):
         return True
@@ -52,12 +51,12 @@ class WrapperView(KerasView):
         decay = optimizer._plan.decay_of(index)
         if decay is None:
             return None
-        couple, base = COUPLINGS[decay.coupling], optimizer.base_learning_rate
+        base = optimizer.base_learning_rate
         form = None if decay.form is PLAIN else decay.form
         strength, penalty = decay.strength, decay.penalty
 
         def c(step):
-            return couple(rate(step), base)
+            return coupling_factor(decay.coupling, rate(step), base, decay.rate_factor)
 
         def strength_at(step):
             step = ops.convert_to_tensor(step, dtype=optimizer.iterations.dtype)
@@ -121,16 +120,14 @@ def _pulled(form, w, fraction, memory, variable):
     """What a form makes of the weight `w` in a step without a gradient."""
     tensor = ops.convert_to_tensor(w, dtype=computable(variable).dtype)
     values = {name: ops.convert_to_tensor(slot) for name, slot in memory.items()}
-    still = Circumstances(step=0, grad=ops.zeros_like(tensor), rows=None)
+    still = Circumstances(step=0, grad=ops.zeros_like(tensor))
     pull = form.pull(tensor, ops.cast(fraction, tensor.dtype), values, still)
     return as_numpy(tensor - pull.rate * pull.direction)
 
 
 def takes_initial(optimizer):
     """Whether a `DecoupledWeightDecay` remembers the weights that it is built on."""
-    return is_wrapper(optimizer) and any(
-        decay.form.takes_initial() for decay in optimizer._plan.decays
-    )
+    return is_wrapper(optimizer) and Origin.WEIGHTS in optimizer._plan.origins
 
 
 def check_rules(optimizer):

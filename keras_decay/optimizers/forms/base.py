@@ -1,7 +1,8 @@
 """The interface of a form of decay, and the plain form."""
 
 import abc
-from typing import Any, NamedTuple
+import enum
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 from keras import ops
@@ -22,12 +23,56 @@ class Pull(NamedTuple):
     memory: dict[str, Any]
 
 
-class Circumstances(NamedTuple):
-    """What a form may look at besides the weight."""
+class InnerStep:
+    """The wrapped optimizer and the step that it has just made.
 
-    step: Any  # the number of real steps before this one
-    grad: Any  # the weight's gradient, as the optimizer got it
-    rows: Any  # the numbers of the rows that `w` consists of; None for all of them
+    Args:
+        optimizer: The wrapped optimizer.
+        grads: One gradient, or None, for each variable of the step.
+        variables: The variables.
+    """
+
+    def __init__(self, optimizer, grads, variables):
+        self._arguments = optimizer, grads, variables
+        self._known: dict[Any, Any] = {}
+
+    def once(self, function):
+        """`function(optimizer, grads, variables)`, computed once for all weights."""
+        if function not in self._known:
+            self._known[function] = function(*self._arguments)
+        return self._known[function]
+
+
+class Circumstances(NamedTuple):
+    """What a form may look at besides the weight.
+
+    Attributes:
+        step: The number of real steps before this one.
+        grad: The weight's gradient, as the optimizer got it.
+        rows: The numbers of the rows that the weight consists of; None for all rows.
+        inner: The `InnerStep`, for forms that need `AFTER_STEP`; else None.
+    """
+
+    step: Any
+    grad: Any
+    rows: Any = None
+    inner: InnerStep | None = None
+
+
+# What a form may need.
+# TOUCHED_ROWS: where the gradient is sparse, only the rows that the batch has touched.
+# AFTER_STEP: its pull computed after the inner step, still at the weight before it,
+# which costs a copy of the weight.
+TOUCHED_ROWS, AFTER_STEP = "touched rows", "after step"
+
+
+class Origin(enum.Enum):
+    """Where a form gets the values from that it remembers of each weight."""
+
+    SETTINGS = enum.auto()  # its config
+    WEIGHTS = enum.auto()  # the weights that the optimizer is first built on
+    ARRAYS = enum.auto()  # arrays that it was given, which are no part of a config
+    FILE = enum.auto()  # the optimizer's variables in a file, still to be loaded
 
 
 class DecayForm(abc.ABC):
@@ -38,36 +83,28 @@ class DecayForm(abc.ABC):
     The plain form has the rate c_t λ_t and the direction w.
     """
 
-    # Whether it has a strength λ, `weight_decay`, and follows the coupling.
-    has_strength = True
-    # Whether `normaliser` gives anything.
-    has_normaliser = False
+    # λ as the user gave it. A form without one has neither strength nor coupling.
+    weight_decay: Any = None
+    # `TOUCHED_ROWS`, `AFTER_STEP`, both or neither.
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def origin(self):
+        """The `Origin` of what it remembers."""
+        return Origin.SETTINGS
 
     def remembers(self, variable, path):
-        """The form's variables for one weight: initial NumPy values, by name.
+        """The form's variables for one weight: initial values, by name.
 
         Args:
             variable: The weight's variable.
             path: Its path.
+
+        Returns:
+            A dict of numbers or NumPy arrays; None stands for the weight's own value.
         """
         del variable, path
         return {}
-
-    def rows(self, grad):
-        """The numbers of the rows that are decayed, each once; None for all of them.
-
-        Args:
-            grad: The weight's gradient, as the optimizer got it.
-        """
-        del grad
-
-    def takes_initial(self):
-        """Whether it remembers the weights that the optimizer is first built on."""
-        return False
-
-    def holds_arrays(self):
-        """Whether it has been given arrays, which are no part of a config."""
-        return False
 
     @abc.abstractmethod
     def pull(self, w, fraction, memory, circumstances):
@@ -88,16 +125,6 @@ class DecayForm(abc.ABC):
             optimizer: The wrapped optimizer.
         """
         del name, optimizer
-
-    def normaliser(self, optimizer, grads, variables):
-        """What the rate is divided by, a scalar known after the inner step; or None.
-
-        Args:
-            optimizer: The wrapped optimizer.
-            grads: One gradient, or None, for each variable of the step.
-            variables: The variables.
-        """
-        del optimizer, grads, variables
 
     def get_config(self):
         """The arguments of the constructor, as plain Python values."""
@@ -120,13 +147,14 @@ class DecayForm(abc.ABC):
         return f"{type(self).__name__}({', '.join(given)})"
 
 
-def as_float64(variable):
-    """The variable's present value as a NumPy array."""
-    return ops.convert_to_numpy(computable(variable)).astype("float64")
+def square_norm(variable):
+    """‖w‖² of the variable's present value, a Python float computed in float64."""
+    value = ops.convert_to_numpy(computable(variable)).astype("float64")
+    return float((value**2).sum())
 
 
 class PlainDecay(DecayForm):
-    """c_t λ_t w, what a number as `weight_decay` stands for."""
+    """c_t λ_t w, what a number as `weight_decay` stands for; λ is kept outside."""
 
     def pull(self, w, fraction, memory, circumstances):
         return Pull(fraction, w, {})

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.optimizers.forms.base import DecayForm, Pull, as_float64
+from keras_decay.optimizers.forms.base import DecayForm, Origin, Pull, square_norm
 
 NEVER = math.inf
 
@@ -48,8 +48,6 @@ class ConstrainedDecay(DecayForm):
     Parameter Regularization, arXiv 2311.09058.
     """
 
-    has_strength = False
-
     def __init__(
         self, bound=None, *, initial_factor=None, warmup_steps=None, rate=None
     ):
@@ -73,8 +71,9 @@ class ConstrainedDecay(DecayForm):
         self.bound, self.initial_factor = bound, initial_factor
         self.warmup_steps, self.rate = warmup_steps, rate
 
-    def takes_initial(self):
-        return self.initial_factor is not None
+    @property
+    def origin(self):
+        return Origin.SETTINGS if self.initial_factor is None else Origin.WEIGHTS
 
     def remembers(self, variable, path):
         if self.bound is not None:
@@ -82,8 +81,7 @@ class ConstrainedDecay(DecayForm):
         elif self.warmup_steps is not None:
             bound = NEVER
         else:
-            square = float((as_float64(variable) ** 2).sum())
-            bound = self.initial_factor * 0.5 * square
+            bound = self.initial_factor * 0.5 * square_norm(variable)
         return {"multiplier": 0.0, "bound": bound}
 
     def pull(self, w, fraction, memory, circumstances):
@@ -91,14 +89,14 @@ class ConstrainedDecay(DecayForm):
         half_square = 0.5 * ops.sum(ops.square(w))
         bound = ops.cast(memory["bound"], w.dtype)
         if self.warmup_steps is not None:
-            # Once: the wrapped optimizer may have made more steps before.
+            # Once, and not at one step: the optimizer may have made more steps before.
             is_due = ops.logical_and(
                 circumstances.step >= self.warmup_steps, ops.isinf(bound)
             )
             bound = ops.where(is_due, half_square, bound)
         rate = 1.0 / size if self.rate is None else self.rate
         old = ops.cast(memory["multiplier"], w.dtype)
-        # An infinite bound gives −inf, and hence 0.
+        # An infinite bound gives −inf, and so a multiplier of 0.
         new = old + rate * (half_square - bound)
         new = ops.where(new > 0, new, ops.zeros_like(new))
         return Pull(new, w, {"multiplier": new, "bound": bound})

@@ -4,10 +4,10 @@ import keras
 from keras import ops
 
 from keras_decay.ground.arithmetic import computable
-from keras_decay.optimizers.forms.base import DecayForm, Pull
+from keras_decay.optimizers.forms.base import AFTER_STEP, DecayForm, Pull
 from keras_decay.optimizers.strength import check_strength
 
-# Those of Keras' optimizers that keep Adam's second moment and correct its bias.
+# Keras' optimizers that keep Adam's second moment and correct its bias.
 ADAPTIVE = ("Adam", "Nadam")
 
 
@@ -39,7 +39,7 @@ class StableDecay(DecayForm):
     Mitigate Them, arXiv 2011.11152.
     """
 
-    has_normaliser = True
+    needs = frozenset((AFTER_STEP,))
 
     def __init__(self, weight_decay):
         self.weight_decay = check_strength("weight_decay", weight_decay)
@@ -54,23 +54,24 @@ class StableDecay(DecayForm):
             )
 
     def pull(self, w, fraction, memory, circumstances):
-        return Pull(fraction, w, {})
+        scale = ops.cast(circumstances.inner.once(_gradient_scale), w.dtype)
+        return Pull(fraction / scale, w, {})
 
-    def normaliser(self, optimizer, grads, variables):
-        moments = optimizer._velocities
-        present = [
-            computable(moments[optimizer._get_variable_index(variable)])
-            for grad, variable in zip(grads, variables, strict=True)
-            # float8 scales are overwritten with their "gradients", not trained.
-            if grad is not None
-            and not getattr(variable, "overwrite_with_gradient", False)
-        ]
-        total = sum(ops.sum(v) for v in present)
-        size = sum(ops.size(v) for v in present)
-        mean = total / ops.cast(size, total.dtype)
-        step = ops.cast(optimizer.iterations, total.dtype)
-        beta = ops.cast(optimizer.beta_2, total.dtype)
-        correction = 1 - ops.power(beta, step)
-        root = ops.sqrt(mean / correction)
-        # Without any scale there is no decay: dividing by infinity gives none.
-        return ops.where(root > 0, root, ops.full_like(root, float("inf")))
+
+def _gradient_scale(optimizer, grads, variables):
+    """√v̄_t, a scalar; infinite where it is zero, so that nothing is decayed."""
+    moments = optimizer._velocities
+    present = [
+        computable(moments[optimizer._get_variable_index(variable)])
+        for grad, variable in zip(grads, variables, strict=True)
+        # float8 scales are overwritten with their "gradients", not trained.
+        if grad is not None and not getattr(variable, "overwrite_with_gradient", False)
+    ]
+    total = sum(ops.sum(v) for v in present)
+    size = sum(ops.size(v) for v in present)
+    mean = total / ops.cast(size, total.dtype)
+    step = ops.cast(optimizer.iterations, total.dtype)
+    beta = ops.cast(optimizer.beta_2, total.dtype)
+    correction = 1 - ops.power(beta, step)
+    root = ops.sqrt(mean / correction)
+    return ops.where(root > 0, root, ops.full_like(root, float("inf")))

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.optimizers.forms.base import DecayForm, Pull, as_float64
+from keras_decay.optimizers.forms.base import DecayForm, Origin, Pull, square_norm
 from keras_decay.optimizers.strength import check_strength
 
 
@@ -50,14 +50,14 @@ class TargetNormDecay(DecayForm):
             initial_factor = validation.number("initial_factor", given, minimum=0)
         self.norm, self.initial_factor = norm, initial_factor
 
-    def takes_initial(self):
-        return self.initial_factor is not None
+    @property
+    def origin(self):
+        return Origin.SETTINGS if self.initial_factor is None else Origin.WEIGHTS
 
     def remembers(self, variable, path):
         if self.norm is not None:
             return {"norm": self.norm}
-        square = float((as_float64(variable) ** 2).sum())
-        return {"norm": self.initial_factor * square**0.5}
+        return {"norm": self.initial_factor * square_norm(variable) ** 0.5}
 
     def pull(self, w, fraction, memory, circumstances):
         norm = ops.sqrt(ops.sum(ops.square(w)))

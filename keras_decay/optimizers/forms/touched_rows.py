@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_decay.ground import backend
-from keras_decay.optimizers.forms.base import DecayForm, Pull
+from keras_decay.optimizers.forms.base import TOUCHED_ROWS, DecayForm, Pull
 from keras_decay.optimizers.strength import check_strength
 
 
@@ -42,6 +42,8 @@ class TouchedRowsDecay(DecayForm):
     ```
     """
 
+    needs = frozenset((TOUCHED_ROWS,))
+
     def __init__(self, weight_decay):
         self.weight_decay = check_strength("weight_decay", weight_decay)
 
@@ -58,9 +60,6 @@ class TouchedRowsDecay(DecayForm):
         if not len(variable.shape):
             raise ValueError(f"TouchedRowsDecay needs rows, but {path!r} is a scalar.")
         return {}
-
-    def rows(self, grad):
-        return backend.current().sparse_rows(grad)
 
     def pull(self, w, fraction, memory, circumstances):
         if circumstances.rows is not None:

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.optimizers.forms.base import DecayForm, Pull
+from keras_decay.optimizers.forms.base import DecayForm, Origin, Pull
 from keras_decay.optimizers.strength import check_strength
 
 INITIAL = "initial"
@@ -49,9 +49,8 @@ class DecayToward(DecayForm):
         self.reference = _checked_reference(reference)
 
     def remembers(self, variable, path):
-        # None: the weight's own present value. A saved reference is loaded later.
         value = self.reference
-        if isinstance(value, str):
+        if isinstance(value, str):  # a saved reference is loaded later
             return {"reference": None}
         if isinstance(value, dict):
             if path not in value:
@@ -68,15 +67,10 @@ class DecayToward(DecayForm):
         return {"reference": value}
 
     @property
-    def must_be_loaded(self):
-        """Whether the reference is still to come, from a file."""
-        return isinstance(self.reference, str) and self.reference == SAVED
-
-    def takes_initial(self):
-        return isinstance(self.reference, str) and self.reference == INITIAL
-
-    def holds_arrays(self):
-        return not isinstance(self.reference, str)
+    def origin(self):
+        if not isinstance(self.reference, str):
+            return Origin.ARRAYS
+        return Origin.WEIGHTS if self.reference == INITIAL else Origin.FILE
 
     def pull(self, w, fraction, memory, circumstances):
         return Pull(fraction, w - ops.cast(memory["reference"], w.dtype), {})

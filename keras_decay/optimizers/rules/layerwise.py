@@ -6,7 +6,7 @@ import keras
 
 from keras_decay.ground import validation
 from keras_decay.models import decays_by_default, pattern
-from keras_decay.optimizers.rules.of_model import (
+from keras_decay.optimizers.rules.model_rules import (
     check_model,
     check_preset,
     decayed,

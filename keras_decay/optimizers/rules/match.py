@@ -1,4 +1,4 @@
-"""The decision for each variable as it is saved, and whether it fits a model."""
+"""The match of rules and variables in files, and whether it fits other variables."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def encoded(plan, variables, inner):
 
 
 def decoded(array):
-    """The `SavedMatch` of such an array, or None if it holds none."""
+    """The `SavedMatch` in an array of bytes, or None if there is none."""
     try:
         saved = SavedMatch(**json.loads(np.asarray(array, np.uint8).tobytes()))
         for entry in saved.entries:
@@ -88,7 +88,7 @@ def _is_renamed(old, new):
 
 
 def changes(saved, entries):
-    """A sentence that says which variables are new, gone or of another shape."""
+    """Say in a sentence which variables are new, gone or of another shape."""
     before = {e["path"]: e for e in saved}
     now = {e["path"]: e for e in entries}
     gone = [path for path in before if path not in now]
@@ -120,7 +120,7 @@ def _may_be(old, new):
 
 
 def decided_otherwise(saved, plan):
-    """A sentence on the variables that the present rules decide otherwise, or None."""
+    """Say which variables the present rules decide otherwise; None for no variable."""
     found = []
     for old, new in zip(saved.entries, plan.outcome, strict=True):
         was = _label(old["rule"], saved.patterns)
@@ -144,7 +144,7 @@ def _listed(texts):
 
 
 def matched_of_0_1(config):
-    """The match in a config of version 0.1, checked; None if there is none."""
+    """Take the match out of a config of version 0.1; None if there is none."""
     matched = config.pop("matched", None)
     if matched is None:
         return None

@@ -1,28 +1,22 @@
-"""Which decay acts on which variable: the default, the rules and their outcome."""
+"""Which decay acts on which variable: the default, the rules and their match."""
 
 import copy
 from typing import Any
 
 from keras_decay.models import RuleMatchesNothing, decays_by_default, matches
-from keras_decay.optimizers.forms import PLAIN
+from keras_decay.optimizers.rules.decay import decay_of, prox_penalty
 from keras_decay.optimizers.rules.match import changes, is_about
-from keras_decay.optimizers.rules.rules import (
-    Decay,
-    decay_config,
-    parse_rules,
-    prox_penalty,
-    strength_and_form,
-)
+from keras_decay.optimizers.rules.rules import parse_rules
 
 DEFAULT = "default"
 
 
-class Plan:
+class DecayPlan:
     """The decays of an optimizer and, once matched, the variables that they act on.
 
     Paths do not survive saving: Keras renames the layers of many models when it loads
-    them. So the outcome of matching is saved with the optimizer's state, and decides
-    after loading, where the file is about the same variables.
+    them. So the outcome of matching is saved with the optimizer's state. After loading
+    it decides, provided that the file is about the same variables.
 
     `problem` is the error about a rule that matches nothing, or None.
     """
@@ -53,13 +47,27 @@ class Plan:
         return [(name, decay) for name, decay in pairs if decay is not None]
 
     @property
+    def strengths(self):
+        """The λ of every decay that has one."""
+        return [d.strength for d in self.decays if d.strength is not None]
+
+    @property
     def strength_variables(self):
         """The variables that hold the λ of a decay."""
-        strengths = [d.strength for d in self.decays if d.strength is not None]
-        return [s.source for s in strengths if s.is_variable]
+        return [s.source for s in self.strengths if s.is_variable]
+
+    @property
+    def has_fixed_strengths(self):
+        """Whether every λ is in a variable, so that no Python code runs at a step."""
+        return all(strength.is_variable for strength in self.strengths)
+
+    @property
+    def origins(self):
+        """The `Origin`s of what the forms remember."""
+        return {d.form.origin for d in self.decays if d.form is not None}
 
     def strengths_by_role(self):
-        """The variables that hold strengths, by the argument that they came by."""
+        """The variables that hold strengths, by the argument that gave them."""
         roles = {"default": self.default}
         roles |= {f"rule_{i}": rule.decay for i, rule in enumerate(self.rules)}
         found = {}
@@ -138,37 +146,22 @@ class Plan:
             return None
         return self.default if rule == DEFAULT else self.rules[rule].decay
 
-    def rules_config(self):
-        """`rules` as plain lists [pattern, strength, coupling]."""
-        return [
-            [rule.pattern, decay_config(rule.decay), rule.coupling]
-            for rule in self.rules
-        ]
-
 
 def variable_path(variable):
     """The variable's path; native TensorFlow variables have only a name."""
     return getattr(variable, "path", None) or variable.name
 
 
-def make_plan(weight_decay, penalty, rules, coupling, add_variable):
-    """The `Plan` of the user's arguments, checked.
-
-    Args:
-        weight_decay, penalty, rules, coupling: See `DecoupledWeightDecay`.
-        add_variable: Function of (number, name) that makes a tracked variable.
-    """
+def make_plan(weight_decay, penalty, rules, coupling):
+    """The `DecayPlan` of the user's arguments, checked; see `DecoupledWeightDecay`."""
     if weight_decay is None and penalty is None and not rules:
         raise ValueError(
             "One of `weight_decay`, `penalty` and `rules` must be given. Received: "
             f"weight_decay={weight_decay!r}, penalty={penalty!r}, rules={rules!r}"
         )
-    default = strength = None
-    form = PLAIN
-    if weight_decay is not None:
-        strength, form = strength_and_form("weight_decay", weight_decay, add_variable)
+    default = None
     if penalty is not None:
         penalty = prox_penalty("penalty", penalty)
     if weight_decay is not None or penalty is not None:
-        default = Decay(strength, penalty, coupling, form)
-    return Plan(default, parse_rules(rules, coupling, add_variable))
+        default = decay_of("weight_decay", weight_decay, penalty, coupling)
+    return DecayPlan(default, parse_rules(rules, coupling))

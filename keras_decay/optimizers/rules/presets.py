@@ -1,6 +1,6 @@
 """`preset_rules`: the rules of a well-known recipe, for a model that exists."""
 
-from keras_decay.optimizers.rules.of_model import (
+from keras_decay.optimizers.rules.model_rules import (
     check_model,
     check_preset,
     decayed,

@@ -3,7 +3,7 @@
 import keras
 
 from keras_decay.optimizers.inner import serialize_inner
-from keras_decay.optimizers.rules import decay_config, match
+from keras_decay.optimizers.rules import match, strength_or_form_config
 
 
 def to_config(optimizer):
@@ -12,8 +12,7 @@ def to_config(optimizer):
     default = plan.default
     weight_decay = penalty = None
     if default is not None:
-        if default.pulls:
-            weight_decay = decay_config(default)
+        weight_decay = strength_or_form_config(default)
         if default.penalty is not None:
             penalty = keras.saving.serialize_keras_object(default.penalty)
     return {
@@ -23,7 +22,7 @@ def to_config(optimizer):
         "penalty": penalty,
         "coupling": optimizer.coupling,
         "cautious": optimizer.cautious,
-        "rules": plan.rules_config(),
+        "rules": [rule.get_config() for rule in plan.rules],
         "base_learning_rate": optimizer.base_learning_rate,
         "jit_compile": optimizer.jit_compile,
         "use_ema": optimizer.use_ema,
@@ -51,6 +50,6 @@ def from_config(kind, config, custom_objects):
         for pattern, strength, coupling in config.get("rules") or []
     ]
     optimizer = kind(**config)
-    optimizer._may_be_loading = True
+    optimizer._loading.is_revived = True
     optimizer._plan.of_0_1 = matched
     return optimizer

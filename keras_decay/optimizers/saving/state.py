@@ -11,10 +11,38 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_decay.optimizers import building
+from keras_decay.optimizers.forms import Origin
 from keras_decay.optimizers.rules import match
+from keras_decay.optimizers.step import RESIDUAL
 
 MATCH = "match"
 INNER = "optimizer_"
+
+
+class Loading:
+    """What an optimizer knows of a file that it is loaded from, or may be.
+
+    Attributes:
+        arrays: What was loaded before the optimizer was built: arrays by name, or a
+            list of them; else None.
+        is_revived: Whether it was made from a config, as Keras does before it loads the
+            match of the rules from a file.
+        was_frozen: Whether it was to be built on no variables.
+        keras_loads_inner: Whether Keras is to load the wrapped optimizer's variables,
+            from a file of version 0.1.
+    """
+
+    def __init__(self):
+        self.arrays = None
+        self.is_revived = False
+        self.was_frozen = False
+        self.keras_loads_inner = False
+
+    @property
+    def may_match(self):
+        """Whether a file may still give the match of the rules."""
+        return self.is_revived or self.arrays is not None
 
 
 def own_variables(optimizer):
@@ -30,7 +58,10 @@ def own_variables(optimizer):
 
 
 def save(optimizer, store):
-    """Write the state of a built optimizer into a store of Keras'."""
+    """Write the state of an optimizer into a store of Keras'."""
+    if not optimizer.built:
+        _save_unbuilt(optimizer, store)
+        return
     inner = optimizer.optimizer
     store[MATCH] = match.encoded(optimizer._plan, optimizer._trainable_variables, inner)
     for name, variable in own_variables(optimizer).items():
@@ -39,7 +70,52 @@ def save(optimizer, store):
         store[INNER + name] = array
 
 
-def load(optimizer, stored, late=False):
+def _save_unbuilt(optimizer, store):
+    """Write what was loaded and is still to be used."""
+    loaded = optimizer._loading.arrays
+    if isinstance(loaded, dict):
+        for name, array in loaded.items():
+            store[name] = array
+    elif Origin.ARRAYS in optimizer._plan.origins:
+        raise ValueError(
+            "`reference` cannot be saved before the optimizer is built, since its "
+            "arrays are saved as the optimizer's variables. Call "
+            "`optimizer.build(model.trainable_variables)` first."
+        )
+
+
+def load(optimizer, store):
+    """Load the state from a store of Keras', now or when the optimizer is built."""
+    stored = {name: np.asarray(store[name]) for name in list(store.keys())}
+    loading = optimizer._loading
+    loading.keras_loads_inner = False
+    if not stored:
+        return  # it was saved before training: the config says it all
+    if optimizer.built:
+        loading.keras_loads_inner = _restore(optimizer, stored)
+    else:
+        loading.arrays = stored  # as when weights are loaded before the first `fit`
+
+
+def load_list(optimizer, weights):
+    """Load the state of an optimizer from arrays in the order of its variables."""
+    weights = [np.asarray(ops.convert_to_numpy(weight)) for weight in weights]
+    if optimizer.built:
+        _set_list(optimizer, weights)
+    else:
+        optimizer._loading.arrays = weights
+
+
+def load_late(optimizer):
+    """Restore what was loaded before the optimizer was built."""
+    stored, optimizer._loading.arrays = optimizer._loading.arrays, None
+    if isinstance(stored, dict):
+        _restore(optimizer, stored, late=True)
+    else:
+        _restore_list(optimizer, stored)
+
+
+def _restore(optimizer, stored, late=False):
     """Restore the state of a built optimizer, or warn and leave it as it is.
 
     Args:
@@ -78,7 +154,7 @@ def load(optimizer, stored, late=False):
     obstacle = obstacle or _other_arrays(_arrays(state), own)
     if obstacle:
         _load_references(optimizer, saved, own)
-        begin_afresh(optimizer, obstacle)
+        _begin_afresh(optimizer, obstacle)
         return False
     for name, variable in state.items():
         variable.assign(own[name])
@@ -89,10 +165,10 @@ def load(optimizer, stored, late=False):
     return saved is None
 
 
-def load_list(optimizer, weights):
-    """Restore the state of an optimizer from its variables' values, if they fit.
+def _restore_list(optimizer, weights):
+    """Restore the state of an optimizer from the values of its variables, if they fit.
 
-    Nothing tells which variables they belong to but their number and shapes.
+    Only their number and shapes tell which variables they belong to.
     """
     shapes = [tuple(variable.shape) for variable in optimizer.variables]
     obstacle = None
@@ -100,12 +176,12 @@ def load_list(optimizer, weights):
         obstacle = "Its variables were others in number or shape."
     obstacle = optimizer._plan.obstacle_of_0_1 or obstacle
     if obstacle or optimizer._plan.problem:
-        begin_afresh(optimizer, obstacle or "")
+        _begin_afresh(optimizer, obstacle or "")
         return
-    set_list(optimizer, weights)
+    _set_list(optimizer, weights)
 
 
-def set_list(optimizer, weights):
+def _set_list(optimizer, weights):
     """Set the variables of a built optimizer, in their order, to arrays."""
     variables = optimizer.variables
     if len(weights) != len(variables):
@@ -124,8 +200,8 @@ def set_list(optimizer, weights):
     optimizer._memory.incomplete = False
 
 
-def begin_afresh(optimizer, obstacle):
-    """Warn that a state is not restored. A rule that matches nothing is said too."""
+def _begin_afresh(optimizer, obstacle):
+    """Warn that the state is not restored, and of a rule that matches nothing."""
     plan = optimizer._plan
     text = (
         f"The saved state of the optimizer {optimizer.name!r} is not restored, and its "
@@ -138,19 +214,19 @@ def begin_afresh(optimizer, obstacle):
 
 
 def _adopt(optimizer, saved, late):
-    """Decide as the file says if it is about these variables; else say why not."""
+    """Decide as the file says, or return why it is not about these variables."""
     plan = optimizer._plan
-    thawed = late and optimizer._was_frozen
+    thawed = late and optimizer._loading.was_frozen
     if not match.is_about(saved.entries, plan.outcome, thawed):
         return match.changes(saved.entries, plan.outcome)
     if saved.patterns != plan.patterns:
         return match.decided_otherwise(saved, plan)
-    optimizer._decide(saved.entries)
+    building.decide(optimizer, saved.entries)
     return None
 
 
 def _other_inner(optimizer, saved, inner):
-    """Why the wrapped optimizer cannot take over this state, or None."""
+    """Why the wrapped optimizer cannot take over the saved state; None if it can."""
     name = type(optimizer.optimizer).__name__
     if saved.inner != name:
         return f"It was saved with {saved.inner} inside, and this one wraps {name}."
@@ -159,9 +235,9 @@ def _other_inner(optimizer, saved, inner):
 
 
 def _other_arrays(state, saved):
-    """Why saved arrays are not those of the state, both by name, or None."""
+    """Why saved arrays do not fit the state, both by name; None if they do."""
     missing = sorted(set(state) - set(saved))
-    # A penalty's variable became a plain number if the optimizer was loaded too.
+    # The variable of a penalty is a plain number once its optimizer has been loaded.
     other = sorted(
         name
         for name in set(saved) - set(state)
@@ -179,7 +255,10 @@ def _other_arrays(state, saved):
 
 
 def _load_references(optimizer, saved, own):
-    """Load the arrays that are settings rather than state, by the variables' paths."""
+    """Load the arrays that forms of decay were given, by the variables' paths.
+
+    They are settings, so they are loaded even where the state is not.
+    """
     plan = optimizer._plan
     if not optimizer._memory.incomplete or (saved is None and plan.obstacle_of_0_1):
         return
@@ -188,14 +267,16 @@ def _load_references(optimizer, saved, own):
     complete = True
     for index, entry in enumerate(plan.outcome):
         decay = plan.decay_of(index)
-        if decay is None or not getattr(decay.form, "must_be_loaded", False):
+        if decay is None or decay.form is None or decay.form.origin is not Origin.FILE:
             continue
-        slot = optimizer._memory.of(index)["reference"]
-        array = own.get(f"reference_{places.get(entry['path'])}")
-        if array is None or array.shape != tuple(slot.shape):
-            complete = False
-        else:
-            slot.assign(array)
+        for name, slot in optimizer._memory.of(index).items():
+            if name == RESIDUAL:
+                continue
+            array = own.get(f"{name}_{places.get(entry['path'])}")
+            if array is None or array.shape != tuple(slot.shape):
+                complete = False
+            else:
+                slot.assign(array)
     optimizer._memory.incomplete = not complete
 
 
@@ -204,7 +285,7 @@ def _arrays(state):
 
 
 def _state_of(optimizer):
-    """What a Keras optimizer saves of itself: arrays by name."""
+    """The arrays that a Keras optimizer saves, by name."""
     state: dict = {}
     optimizer.save_own_variables(state)
     return {name: _storable(value) for name, value in state.items()}

@@ -1,22 +1,33 @@
 """One step: the wrapped optimizer's update, then decay, then the moving average.
 
-inner_step_and_decay    the step; a `Target` is a variable that it decays
-Memory                  what is kept of each weight from step to step
-update_averages         the moving average; `ema_settings` checks its settings
+inner_step_and_decay    the update and decay
+targets_among           the variables that it decays, each a `Target`
+JointPenalty            a penalty over several variables at once
+WeightMemory            what is kept of each weight from step to step
+RESIDUAL                the name of what rounding has taken from a weight in there
+MovingAverages          the moving averages of the weights
 CompiledSteps           the step compiled; `plain_settings` are part of the program
 """
 
-from keras_decay.optimizers.step.average import ema_settings, update_averages
+from keras_decay.optimizers.step.average import MovingAverages
 from keras_decay.optimizers.step.compiled import CompiledSteps, plain_settings
-from keras_decay.optimizers.step.memory import Memory
-from keras_decay.optimizers.step.step import Target, inner_step_and_decay
+from keras_decay.optimizers.step.memory import WeightMemory
+from keras_decay.optimizers.step.residual import RESIDUAL
+from keras_decay.optimizers.step.step import (
+    JointPenalty,
+    Target,
+    inner_step_and_decay,
+    targets_among,
+)
 
 __all__ = [
+    "RESIDUAL",
     "CompiledSteps",
-    "Memory",
+    "JointPenalty",
+    "MovingAverages",
     "Target",
-    "ema_settings",
+    "WeightMemory",
     "inner_step_and_decay",
     "plain_settings",
-    "update_averages",
+    "targets_among",
 ]

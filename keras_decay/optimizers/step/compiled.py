@@ -1,13 +1,13 @@
-"""Update steps compiled once for each set of variables that gradients come for."""
+"""Steps compiled once for each set of variables that have gradients."""
 
 from keras_decay.ground import backend
 
 
 class CompiledSteps:
-    """The compiled forms of one optimizer's step.
+    """The compiled programs of one optimizer's step.
 
-    A step is compiled for the variables that it updates, since they are part of the
-    program, and so are the settings; nearly always there is one set of them.
+    The variables that a step updates and the settings are part of the program. There is
+    one program for each set of them, and nearly always one in all.
     """
 
     def __init__(self):
@@ -21,7 +21,7 @@ class CompiledSteps:
             grads: Gradients; None for none.
             variables: The variables.
             index_of: Function of a variable that gives its number.
-            settings: What else the program depends on, hashable.
+            settings: The settings that are part of the program, hashable.
         """
         present = [i for i, grad in enumerate(grads) if grad is not None]
 
@@ -34,7 +34,8 @@ class CompiledSteps:
         native = backend.current()
         tensors = [grads[i] for i in present]
         if native.is_tracing():
-            # Part of another program, which is traced anew when the model is compiled.
+            # The step is part of another program, which is traced anew whenever the
+            # model is compiled.
             native.compiled(step_on_present)(tensors)
             return
         numbers = tuple(index_of(variable) for variable in variables)
@@ -45,7 +46,7 @@ class CompiledSteps:
 
 
 def plain_settings(optimizer):
-    """The attributes of an optimizer that are plain values, burnt into a program."""
+    """The plain values among an optimizer's attributes: constants of a program."""
     return tuple(
         (name, value)
         for name, value in vars(optimizer).items()

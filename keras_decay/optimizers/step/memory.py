@@ -4,13 +4,15 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_decay.optimizers.forms import Origin
+from keras_decay.optimizers.rules import variable_path
 from keras_decay.optimizers.step.residual import RESIDUAL, needs_residual
 
 
-class Memory:
+class WeightMemory:
     """The variables of a form of decay, and the residuals of half precision.
 
-    They exist for decayed weights only, from `build` on.
+    Weights that are not decayed have none.
 
     Args:
         add_variable: Function of (shape, dtype, layout, name) that makes a tracked
@@ -25,10 +27,20 @@ class Memory:
         # Whether something is to be loaded from a file before the first step.
         self.incomplete = False
 
-    def build(self, index, variable, path, decay):
-        """Create the variables for the weight `variable`, the one of number `index`."""
+    def build(self, index, variable, form):
+        """Create the variables for one weight.
+
+        Args:
+            index: Its number.
+            variable: Its variable.
+            form: The form of its decay; None if nothing pulls at it.
+        """
+        remembered = {}
+        if form is not None:
+            remembered = form.remembers(variable, variable_path(variable))
+            self.incomplete |= form.origin is Origin.FILE
         slots = {}
-        for name, value in decay.form.remembers(variable, path).items():
+        for name, value in remembered.items():
             own = value is None
             # A copy: JAX gives buffers away to the step, and each only once.
             initial = ops.copy(variable) if own else np.asarray(value)
@@ -39,7 +51,6 @@ class Memory:
             slots[RESIDUAL] = residual
         if slots:
             self._slots[index] = slots
-        self.incomplete |= getattr(decay.form, "must_be_loaded", False)
 
     def remove(self, index):
         """Remove the variables for the weight of this number."""
@@ -55,7 +66,7 @@ class Memory:
     def _like(self, variable, name, same_dtype, shape):
         """A variable of zeros, laid out over devices like the weight if of its shape.
 
-        It is in at least float32 unless it copies the weight.
+        It is of float32 or higher unless it is to copy the weight.
         """
         weight_dtype = keras.backend.standardize_dtype(variable.dtype)
         half = needs_residual(variable) and not same_dtype
@@ -63,12 +74,12 @@ class Memory:
         distribution = keras.distribution.distribution()
         if distribution is not None and tuple(shape) == tuple(variable.shape):
             layout = distribution.get_variable_layout(variable)
-        path = getattr(variable, "path", None) or variable.name
+        path = variable_path(variable).replace("/", "_").replace(":", "_")
         return self._add_variable(
             shape=tuple(shape),
             dtype="float32" if half else weight_dtype,
             layout=layout,
-            name=f"{path.replace('/', '_').replace(':', '_')}_{name}",
+            name=f"{path}_{name}",
         )
 
     def of(self, index):
@@ -76,7 +87,7 @@ class Memory:
         return self._slots.get(index, {})
 
     def by_role(self):
-        """All variables by names that do not change when the model is loaded."""
+        """All variables, by names that stay the same when a model is loaded."""
         return {
             f"{name}_{index}": variable
             for index, slots in self._slots.items()

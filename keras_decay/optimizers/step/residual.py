@@ -1,4 +1,4 @@
-"""Weights of half precision: what rounding takes from them is kept, and not lost.
+"""The residuals of half-precision weights: what rounding takes from them is kept.
 
 A bfloat16 weight has 8 significant bits, so that a decay by a ten-thousandth rounds to
 nothing, at every step anew. Here the weight w is held as the sum of the half-precision
@@ -6,7 +6,7 @@ variable and a float32 residual r of less than half a unit in its last place: de
 penalty act on w + r. That takes 4 bytes for each entry of a decayed half-precision
 weight; float32 and float64 weights have none.
 
-What the wrapped optimizer's own step loses by rounding it loses as ever.
+The rounding of the wrapped optimizer's own step is not made up for.
 """
 
 import keras
@@ -26,8 +26,8 @@ def needs_residual(variable):
 def whole(weight, residual):
     """The weight with its residual, in float32.
 
-    A residual that is no remainder of the rounding to `weight` belongs to another
-    weight, set from outside since: it is dropped.
+    A residual with which the sum does not round to `weight` is dropped: it belongs to
+    an earlier weight, and the variable has been set from outside since.
 
     Args:
         weight: A half-precision tensor.
@@ -39,6 +39,6 @@ def whole(weight, residual):
 
 
 def parted(value, dtype):
-    """A float32 tensor as a half-precision one and the residual."""
+    """Split a float32 tensor into a half-precision one and its residual."""
     weight = backend.current().rounded(value, dtype)
     return weight, value - ops.cast(weight, "float32")

@@ -1,4 +1,4 @@
-"""One step of decoupled decay, as a pure function of tensors."""
+"""One step of decoupled decay, as pure functions of tensors."""
 
 from keras import ops
 
@@ -34,3 +34,16 @@ def decayed(before, after, pull, c, penalty, cautious):
     if penalty is not None:
         result = penalty.prox(result, c)
     return result
+
+
+def scaled_step(before, after, rate_factor):
+    """The weight w − m u, from the weights w and w − u around the inner step.
+
+    Args:
+        before: The weight w.
+        after: The weight w − u.
+        rate_factor: m, a number. At 1 the result is `after` itself.
+    """
+    if rate_factor == 1:
+        return after
+    return before + rate_factor * (after - before)

@@ -1,6 +1,8 @@
-"""A weight as a step of decay reads and writes it: whole, or some rows of it.
+"""How a step of decay reads and writes a weight: all of it, or some rows.
 
-read the weight before the inner step; read it after; write what decay makes of it
+Each class here reads the weight before the inner step (`before`) and after it
+(`after`), and writes what decay has made of it (`write`), which the variable's
+constraint is applied to.
 """
 
 from keras import ops
@@ -54,8 +56,8 @@ class HalfWeight:
     def after(self):
         """The weight that the inner step has made, with the residual of before.
 
-        It is what the step has written: XLA would pass on what it has computed, in
-        higher precision, and compiled steps would differ from others.
+        It is rounded as the variable holds it. XLA would pass on the unrounded result,
+        and compiled steps would differ from others.
         """
         written = computable(self.variable)
         written = backend.current().rounded(written, self.variable.dtype)
@@ -69,12 +71,12 @@ class HalfWeight:
         assign_if(is_real, self.residual, residual)
 
 
-class Rows:
-    """Some rows of a table; the others are not even read.
+class WeightRows:
+    """Some rows of a table. The other rows are not even read.
 
     Args:
         variable: The table, of float32 or higher.
-        rows: Their numbers, each once.
+        rows: The numbers of the rows, each once.
     """
 
     def __init__(self, variable, rows):
@@ -96,14 +98,14 @@ def view_of(variable, memory, rows, copy=True):
 
     Args:
         variable: The weight's variable.
-        memory: What is remembered of it, variables by name.
+        memory: The variables that the optimizer keeps for it, by name.
         rows: The numbers of the rows that are decayed, or None for all.
         copy: Whether `before` must outlast the inner step.
     """
     if RESIDUAL in memory:
         return HalfWeight(variable, memory[RESIDUAL])
     if rows is not None and variable.constraint is None:
-        return Rows(variable, rows)
+        return WeightRows(variable, rows)
     return WholeWeight(variable, copy)
 
 

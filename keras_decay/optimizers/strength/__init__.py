@@ -1,33 +1,31 @@
-"""The strength λ of a decay, and how it follows the learning rate.
+"""The strength λ of a decay, and how decay follows the learning rate.
 
-Strength          λ as a value of the running program
-check_strength    λ as the user gave it, checked; `KINDS` says what it may be
-strength_config   λ in a config
-COUPLINGS         the factor c_t of each coupling; `NEED_BASE` names those with η_0
-coupling          the name of a coupling, checked
-base_rate         η_0
+DecayStrength           λ as a value of the running program
+check_strength     λ as the user gave it, checked; `KINDS` says what it may be
+strength_config    λ in a config
+coupling_factor    c_t
+check_coupling     the name of a coupling, checked
+base_rate          η_0
 """
 
 from keras_decay.optimizers.strength.couplings import (
-    COUPLINGS,
-    NEED_BASE,
     base_rate,
-    coupling,
+    check_coupling,
+    coupling_factor,
 )
 from keras_decay.optimizers.strength.strength import (
     KINDS,
-    Strength,
+    DecayStrength,
     check_strength,
     strength_config,
 )
 
 __all__ = [
-    "COUPLINGS",
     "KINDS",
-    "NEED_BASE",
-    "Strength",
+    "DecayStrength",
     "base_rate",
+    "check_coupling",
     "check_strength",
-    "coupling",
+    "coupling_factor",
     "strength_config",
 ]

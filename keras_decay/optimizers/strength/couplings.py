@@ -1,13 +1,14 @@
-"""How the decay of a step depends on the learning rate: the factor c_t.
+"""How decay follows the learning rate: the factor c_t.
 
-With η_t the learning rate of the step and η_0 the base rate:
+With η_t the learning rate of the step, η_0 the base rate, and m the factor by which a
+variable's own learning rate differs from the optimizer's, mostly 1:
 
-| coupling          | c_t         | whose form                           |
-|-------------------|-------------|--------------------------------------|
-| `"learning_rate"` | η_t         | PyTorch's and Keras' AdamW           |
-| `"schedule"`      | η_t / η_0   | Loshchilov and Hutter, 1711.05101    |
-| `"independent"`   | 1           | decay fixed per step                 |
-| `"corrected"`     | η_t² / η_0  | AdamC, Defazio, 2506.02285           |
+| coupling          | c_t          | whose form                           |
+|-------------------|--------------|--------------------------------------|
+| `"learning_rate"` | m η_t        | PyTorch's and Keras' AdamW           |
+| `"schedule"`      | η_t / η_0    | Loshchilov and Hutter, 1711.05101    |
+| `"independent"`   | 1            | decay fixed per step                 |
+| `"corrected"`     | m η_t² / η_0 | AdamC, Defazio, 2506.02285           |
 """
 
 import keras
@@ -22,9 +23,25 @@ COUPLINGS = {
     "corrected": lambda rate, base: rate * rate / base,
 }
 NEED_BASE = frozenset(("schedule", "corrected"))
+PROPORTIONAL = frozenset(("learning_rate", "corrected"))
 
 
-def coupling(name, value):
+def coupling_factor(coupling, rate, base, rate_factor=1.0):
+    """c_t, of the type of `rate`.
+
+    Args:
+        coupling: Its name.
+        rate: η_t, a number or a scalar tensor.
+        base: η_0, a number; None will do for a coupling that does not need it.
+        rate_factor: m, a non-negative number. η_0 is multiplied by it as η_t is.
+    """
+    factor = COUPLINGS[coupling](rate, base)
+    if rate_factor == 1 or coupling not in PROPORTIONAL:
+        return factor
+    return rate_factor * factor
+
+
+def check_coupling(name, value):
     """`value` checked to be the name of a coupling."""
     if not isinstance(value, str) or value not in COUPLINGS:
         options = ", ".join(map(repr, COUPLINGS))

@@ -1,4 +1,4 @@
-"""The strength λ of a decay, read anew at every step."""
+"""The strength λ of a decay, which is read anew at every step."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_decay.ground import backend, validation
 
-# Callable, but of weights or inputs and not of the step.
+# Callables of weights or inputs, not of the step.
 _NOT_STRENGTHS = (
     type,
     keras.Layer,
@@ -19,7 +19,7 @@ KINDS = "a non-negative number, a scalar keras.Variable, a schedule or a callabl
 
 
 def check_strength(name, value):
-    """`value` checked: a plain float, or a variable, schedule or callable as it is."""
+    """Check λ. Returns a plain float, or the variable, schedule or callable itself."""
     if validation.is_number(value):
         return validation.number(name, value, minimum=0)
     if isinstance(value, keras.Variable):
@@ -33,7 +33,7 @@ def check_strength(name, value):
 
 
 def strength_config(value):
-    """A checked strength as it stands in a config."""
+    """Serialise a checked strength: a plain number or the config of a schedule."""
     if isinstance(value, keras.Variable):
         return float(ops.convert_to_numpy(value))
     if isinstance(value, float):
@@ -41,26 +41,27 @@ def strength_config(value):
     return keras.saving.serialize_keras_object(value)
 
 
-class Strength:
+class DecayStrength:
     """λ_t as a value of the running program rather than a constant of it.
 
-    A number lives in a variable of the optimizer, so that it can be changed while
+    A number is put into a variable of the optimizer, so that it can be changed while
     training and is saved; a `keras.Variable` is used as it is; a schedule or callable
     is evaluated at the step.
 
     Args:
         name: The argument's name, for errors and for the variable.
         value: See `KINDS`.
-        add_variable: Function of (number, name) that makes a tracked variable.
     """
 
-    def __init__(self, name, value, add_variable):
+    def __init__(self, name, value):
         self.name = name
         self.source = check_strength(name, value)
-        self.plain = None
-        if isinstance(self.source, float):
-            self.plain = self.source
-            self.source = add_variable(self.plain, name)
+        self.plain = self.source if isinstance(self.source, float) else None
+
+    @property
+    def lacks_variable(self):
+        """Whether λ is a number that is in no variable yet."""
+        return isinstance(self.source, float)
 
     @property
     def is_variable(self):

@@ -1,4 +1,4 @@
-"""What rules for a model that exists are made of: who is decayed, one rule a path."""
+"""Rules for a model that exists: what a preset decays, and one rule for each path."""
 
 import re
 
@@ -23,7 +23,7 @@ PRESETS = ("kernels", *SPARED_KINDS)
 
 
 def check_preset(preset):
-    """Refuse what is no name of a preset."""
+    """Refuse anything but the name of a preset."""
     if not isinstance(preset, str) or preset not in PRESETS:
         kind = ValueError if isinstance(preset, str) else TypeError
         names = ", ".join(repr(name) for name in PRESETS)
@@ -31,7 +31,7 @@ def check_preset(preset):
 
 
 def check_model(model):
-    """Refuse what is no built model with something to train."""
+    """Refuse anything but a built model with trainable variables."""
     if not isinstance(model, keras.Model):
         raise TypeError(validation.received("model", model, "a built keras.Model"))
     if not model.built:
@@ -47,7 +47,7 @@ def check_model(model):
 
 
 def decayed(preset, model):
-    """For each trainable variable whether the preset decays it."""
+    """Whether the preset decays each trainable variable, as a list of booleans."""
     variables = model.trainable_variables
     if preset == "kernels":
         yes = [decays_by_default(v.path, len(v.shape)) for v in variables]

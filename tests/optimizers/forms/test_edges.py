@@ -1,4 +1,4 @@
-"""Forms of decay at their edges; their formulas are in test_papers."""
+"""Forms of decay at their edges; their formulas are in test_papers.py."""
 
 import keras
 import numpy as np

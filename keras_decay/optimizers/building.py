@@ -1,0 +1,68 @@
+"""The variables that a `DecoupledWeightDecay` makes: strengths, memory, averages."""
+
+import keras
+import numpy as np
+
+from keras_decay.ground import backend
+from keras_decay.ground.arithmetic import HALF
+from keras_decay.optimizers.step import CompiledSteps, MovingAverages, WeightMemory
+
+
+def track_strengths(optimizer):
+    """Put each λ that is a number into a variable, and track all variables of λ."""
+    for strength in optimizer._plan.strengths:
+        if strength.lacks_variable:
+            strength.source = _scalar(optimizer, strength.plain, strength.name)
+    for variable in optimizer._plan.strength_variables:
+        if all(variable is not known for known in optimizer._variables):
+            optimizer._track_variable(variable)
+
+
+def _scalar(optimizer, value, name):
+    floatx = keras.config.floatx()
+    dtype = "float32" if floatx in HALF else floatx
+    variable = optimizer.add_variable(
+        shape=(),
+        dtype=dtype,
+        aggregation="only_first_replica",
+        name=name.replace("[", "_").replace("]", ""),
+    )
+    # An initializer would round to float32 on TensorFlow, also under float64.
+    variable.assign(np.asarray(value, dtype))
+    return variable
+
+
+def add_memory(optimizer):
+    """Make the memory of the weights and their averages, once they are known."""
+    optimizer._memory = WeightMemory(
+        optimizer.add_variable, optimizer._untrack_variable
+    )
+    with backend.current().eager():
+        for index in range(len(optimizer._trainable_variables)):
+            _remember(optimizer, index)
+    if optimizer.use_ema:
+        count = optimizer.add_variable(shape=(), dtype="int", name="ema_count")
+        averages = optimizer._model_variables_moving_average
+        optimizer._averages = MovingAverages(
+            optimizer._trainable_variables,
+            averages,
+            [optimizer._memory.residual(average) for average in averages],
+            count,
+        )
+
+
+def _remember(optimizer, index):
+    """Make the variables that decay needs for the weight of this number."""
+    decay = optimizer._plan.decay_of(index)
+    if decay is not None:
+        variable = optimizer._trainable_variables[index]
+        optimizer._memory.build(index, variable, decay.form)
+
+
+def decide(optimizer, entries):
+    """Decide as a saved match of the optimizer's variables does."""
+    for index in optimizer._plan.decide(entries):
+        optimizer._memory.remove(index)
+        _remember(optimizer, index)
+        # The programs have the former decays in them.
+        optimizer._compiled_steps = CompiledSteps()
