@@ -129,16 +129,12 @@ def face_passed(tree: Tree, use: Use) -> str | None:
 
 
 def classes_twice(tree: Tree) -> Found:
-    """Names that several classes of the package have, and where these are."""
+    """Names that several classes of the package have, and how many in which room."""
     places: dict[str, Counter] = defaultdict(Counter)
     for module, source in tree.sources.items():
         for name in source.classes:
-            places[name][tree.bare(module)] += 1
-    return {
-        name: dict(sorted(where.items()))
-        for name, where in sorted(places.items())
-        if where.total() > 1
-    }
+            places[name][tree.top(module)] += 1
+    return {name: dict(where) for name, where in places.items() if where.total() > 1}
 
 
 def upward(tree: Tree) -> Found:
@@ -229,7 +225,8 @@ def reached_from_outside(tree: Tree, folders: Iterable[Path]) -> Found:
                 for use, room in reached_by(tree, path, folder)
             }
             if names:
-                found.setdefault(path.stem, {}).update(dict.fromkeys(names, 1))
+                file = path.relative_to(folder.parent).with_suffix("")
+                found[file.as_posix()] = dict.fromkeys(names, 1)
     return found
 
 

@@ -164,7 +164,7 @@ def test_an_import_upward_is_found_also_one_for_types(tree):
 def test_classes_of_one_name_are_found_wherever_they_stand(tree):
     inner = "def f():\n    class Rows: pass\n    class Plan: pass"
     made = tree({"a/__init__.py": "", "a/_b.py": inner, "c.py": "class Rows: pass"})
-    assert house.classes_twice(made) == {"Rows": {"a.b": 1, "c": 1}}
+    assert house.classes_twice(made) == {"Rows": {"a": 1, "c": 1}}
 
 
 def test_a_file_named_like_an_export_is_found_unless_it_is_what_is_exported(tree):
@@ -232,10 +232,10 @@ def test_what_tests_reach_is_found_also_in_texts_and_is_free_in_their_own_room(
     curves = {"curves: rows": 1, "curves: replace": 1}
     search = {"search: run": 1, "search: g": 1, "search: h": 1}
     assert house.reached_from_outside(made, [tmp_path / "tests"]) == {
-        "test_a": search,
-        "b": search,
-        "test_curves_of": search,
-        "test_all": {**curves, **search},
+        "tests/curves/test_a": search,
+        "tests/curves/b": search,
+        "tests/test_curves_of": search,
+        "tests/test_all": {**curves, **search},
     }
 
 
