@@ -285,7 +285,7 @@ class Sum(Penalty):
         for penalty in penalties:
             checked("penalties", penalty)
             terms += penalty.penalties if isinstance(penalty, Sum) else [penalty]
-        self.penalties = tuple(terms)
+        self.penalties: tuple[Penalty, ...] = tuple(terms)
 
     def __call__(self, w):
         first, *others = self.penalties
