@@ -64,8 +64,8 @@ class TensorBoard:
 
     def _writer(self, folder):
         if folder not in self._writers:
-            _, _, files = _modules()
-            writer = files.EventFileWriter(str(self._folder / folder))
+            _, _, event_files = _modules()
+            writer = event_files.EventFileWriter(str(self._folder / folder))
             writer.add_event(_restart(self._first))
             self._writers[folder] = writer
         return self._writers[folder]
