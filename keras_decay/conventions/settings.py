@@ -19,7 +19,7 @@ WRAPPED = ("optimizer", "inner_optimizer")  # DecoupledWeightDecay, LossScaleOpt
 
 
 @dataclass(frozen=True)
-class Settings:
+class ConversionSettings:
     """The checked arguments of a conversion; None for one that was not given.
 
     Args:
@@ -52,7 +52,7 @@ def settings(
     if samples is not None and batch is not None and batch > samples:
         must = f"at most `n_samples`, which is {samples}"
         raise ValueError(validation.received("batch_size", batch_size, must))
-    return Settings(
+    return ConversionSettings(
         optimizer=optimizer,
         learning_rate=rate,
         n_samples=samples,

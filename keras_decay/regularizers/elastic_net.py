@@ -10,7 +10,7 @@ from keras import ops
 from keras_decay.ground import validation
 from keras_decay.ground.arithmetic import magnitude
 from keras_decay.regularizers.maths.l1_l2_group import (
-    Parts,
+    PenaltyParts,
     ridge_shrink,
     soft_threshold,
     sum_of_magnitudes,
@@ -67,7 +67,7 @@ class L1(Penalty):
         return strength_for(self.l1, w) * magnitude(w)
 
     def parts(self):
-        return Parts(l1=self.l1)
+        return PenaltyParts(l1=self.l1)
 
     def get_config(self):
         return {"l1": plain(self.l1)}
@@ -115,7 +115,7 @@ class L2(Penalty):
         return strength_for(self.l2, w) * ops.square(w)
 
     def parts(self):
-        return Parts(l2=self.l2)
+        return PenaltyParts(l2=self.l2)
 
     def get_config(self):
         return {"l2": plain(self.l2)}
@@ -155,7 +155,7 @@ class ElasticNet(OfParts):
         self.l2 = validation.strength("l2", l2)
 
     def parts(self):
-        return Parts(self.l1, self.l2)
+        return PenaltyParts(self.l1, self.l2)
 
     def get_config(self):
         return {"l1": plain(self.l1), "l2": plain(self.l2)}

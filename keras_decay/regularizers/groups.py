@@ -7,7 +7,7 @@ import keras
 
 from keras_decay.ground import validation
 from keras_decay.regularizers.maths.axes import axis_config, checked_axis
-from keras_decay.regularizers.maths.l1_l2_group import Parts
+from keras_decay.regularizers.maths.l1_l2_group import PenaltyParts
 from keras_decay.regularizers.penalty import OfParts
 from keras_decay.regularizers.strengths import plain
 
@@ -55,7 +55,7 @@ class GroupLasso(OfParts):
         self.axis = checked_axis("axis", axis)
 
     def parts(self):
-        return Parts(groups=((self.axis, self.strength),))
+        return PenaltyParts(groups=((self.axis, self.strength),))
 
     def get_config(self):
         axis = axis_config(self.axis)
@@ -99,7 +99,7 @@ class SparseGroupLasso(OfParts):
         self.axis = checked_axis("axis", axis)
 
     def parts(self):
-        return Parts(self.l1, groups=((self.axis, self.group),))
+        return PenaltyParts(self.l1, groups=((self.axis, self.group),))
 
     def get_config(self):
         axis = axis_config(self.axis)

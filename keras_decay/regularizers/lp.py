@@ -3,7 +3,7 @@
 import keras
 
 from keras_decay.ground import validation
-from keras_decay.regularizers.maths.l1_l2_group import Parts
+from keras_decay.regularizers.maths.l1_l2_group import PenaltyParts
 from keras_decay.regularizers.maths.lp import lp_entries, lp_prox, lp_value
 from keras_decay.regularizers.penalty import SumOverEntries
 from keras_decay.regularizers.strengths import plain, scalar, weighted_value
@@ -72,7 +72,10 @@ class Lp(SumOverEntries):
         return lp_entries(w, scalar(self.strength, w), self.p)
 
     def parts(self):
-        closed = {1.0: Parts(l1=self.strength), 2.0: Parts(l2=self.strength)}
+        closed = {
+            1.0: PenaltyParts(l1=self.strength),
+            2.0: PenaltyParts(l2=self.strength),
+        }
         return closed.get(self.p)
 
     def get_config(self):

@@ -13,7 +13,7 @@ from keras_decay.regularizers.maths.heavy_tails import (
     student_entries,
     student_prox,
 )
-from keras_decay.regularizers.maths.l1_l2_group import Parts
+from keras_decay.regularizers.maths.l1_l2_group import PenaltyParts
 from keras_decay.regularizers.penalty import OfParts, Penalty, SumOverEntries
 from keras_decay.regularizers.strengths import divisor, plain, strength_for
 
@@ -67,7 +67,7 @@ class GaussianPrior(Prior, OfParts):
 
     def parts(self):
         scale = self._present_scale()
-        return Parts(l2=0.5 / self.n_samples / scale / scale)
+        return PenaltyParts(l2=0.5 / self.n_samples / scale / scale)
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
@@ -101,7 +101,7 @@ class LaplacePrior(Prior, OfParts):
     """
 
     def parts(self):
-        return Parts(l1=1 / self.n_samples / self._present_scale())
+        return PenaltyParts(l1=1 / self.n_samples / self._present_scale())
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")

@@ -29,7 +29,7 @@ from keras_decay.regularizers.maths.axes import (
 )
 
 
-class Parts(NamedTuple):
+class PenaltyParts(NamedTuple):
     """The strengths of the terms of Ω; those of groups as pairs (axis, λ)."""
 
     l1: Any = 0.0

@@ -135,7 +135,7 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
         return [(tuple(factors), self)]
 
     def parts(self):
-        """The `Parts` of a penalty of L1, L2 and group terms, else None.
+        """The `PenaltyParts` of a penalty of L1, L2 and group terms, else None.
 
         By them the proximal step of a `Sum` finds its closed form.
         """

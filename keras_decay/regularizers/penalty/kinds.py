@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_decay.ground.arithmetic import computable, magnitude, smaller
 from keras_decay.regularizers.maths.l1_l2_group import (
-    Parts,
+    PenaltyParts,
     is_zero,
     parts_prox,
     parts_value,
@@ -20,7 +20,7 @@ class OfParts(Penalty):
 
     @abc.abstractmethod
     def parts(self):
-        """The `Parts`; strengths as they are held."""
+        """The `PenaltyParts`; strengths as they are held."""
 
     def __call__(self, w):
         w = computable(w)
@@ -42,9 +42,9 @@ class OfParts(Penalty):
         return parts_prox(w, step, self._parts_for(w))
 
     def _parts_for(self, w):
-        """The `Parts` with strengths that multiply the tensor `w`."""
+        """The `PenaltyParts` with strengths that multiply the tensor `w`."""
         l1, l2, groups = self.parts()
-        return Parts(
+        return PenaltyParts(
             strength_for(l1, w),
             strength_for(l2, w),
             tuple((axis, strength_for(strength, w)) for axis, strength in groups),

@@ -9,7 +9,7 @@ from keras import ops
 from keras_decay.regularizers.maths.axes import kept_axes
 from keras_decay.regularizers.maths.dykstra import dykstra
 from keras_decay.regularizers.maths.l1_l2_group import (
-    Parts,
+    PenaltyParts,
     is_closed,
     is_zero,
     parts_prox,
@@ -32,11 +32,11 @@ def sum_prox(total, w, step):
     # L2 can be taken out first, whatever the other terms are.
     ridge = step * parts.l2
     point, rest = ridge_shrink(w, ridge), ridge_shrink(step, ridge)
-    parts = Parts(parts.l1, groups=parts.groups)
+    parts = PenaltyParts(parts.l1, groups=parts.groups)
     entries = entries_of(others, point) if others and not parts.groups else None
     if entries is not None:
         # So can L1, beside functions of each magnitude that do not fall.
-        point, parts = parts_prox(point, rest, parts), Parts()
+        point, parts = parts_prox(point, rest, parts), PenaltyParts()
     if len(others) == 1 and parts.is_empty:
         return scaled_prox(*others[0])(point, rest)
     if all(term.convex for _, term in others):
@@ -48,7 +48,7 @@ def sum_prox(total, w, step):
 
 
 def collected(terms, w):
-    """The `Parts` of all terms that have some, and the other terms with factors.
+    """The `PenaltyParts` of all terms that have some, and the other terms with factors.
 
     Args:
         terms: Pairs (factors, penalty that is no sum), as from `Penalty.flatten`.
@@ -72,7 +72,7 @@ def collected(terms, w):
             kept = kept_axes(axis, w.shape)
             strength = factor * strength_for(strength, w)
             groups[kept] = groups.get(kept, 0.0) + strength
-    return Parts(l1, l2, tuple(groups.items())), others
+    return PenaltyParts(l1, l2, tuple(groups.items())), others
 
 
 def convex_prox(w, step, parts, others):
@@ -80,10 +80,10 @@ def convex_prox(w, step, parts, others):
     if is_closed(parts, w.shape):
         steps = [functools.partial(parts_prox, parts=parts)]
     else:
-        alone = [Parts(groups=(group,)) for group in parts.groups]
+        alone = [PenaltyParts(groups=(group,)) for group in parts.groups]
         steps = [
             functools.partial(parts_prox, parts=part)
-            for part in (*alone, Parts(parts.l1))
+            for part in (*alone, PenaltyParts(parts.l1))
             if not part.is_empty
         ]
     if others and parts.is_empty:
