@@ -123,7 +123,7 @@ def _axis_for(norm, axis):
 def _radius_for(radius, w):
     """The radius as something that combines with the tensor `w`."""
     if isinstance(radius, float):
-        # As it is: TensorFlow would cast it by way of float32.
+        # A plain number stays one: TensorFlow would cast it by way of float32.
         return radius if radius <= limits(w).max else math.inf
     if not isinstance(radius, keras.Variable):
         return ops.cast(radius, w.dtype)

@@ -70,7 +70,7 @@ class L2SP(Penalty):
         level = ops.convert_to_tensor(level, dtype=w.dtype)
         reference = self._reference_of(w)
         nearer = reference + ridge_shrink(w - reference, level)
-        # w₀ + (w − w₀) is not w to the last bit.
+        # Without a step keep w: w₀ + (w − w₀) differs from it in the last bit.
         return ops.where(level > 0, nearer, w)
 
     def _reference_of(self, w):

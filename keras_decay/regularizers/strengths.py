@@ -1,4 +1,4 @@
-"""Strengths and steps as they meet weights.
+"""Strengths and proximal steps, made ready to multiply weights.
 
 A penalty holds a strength as the user gave it: a plain number, a `keras.Variable` or a
 tensor. These functions turn it into something that multiplies a tensor of weights.
@@ -57,7 +57,7 @@ def scalar(value, w):
 
 
 def divisor(value, w):
-    """A positive number, variable or tensor as `scalar` that does not round to zero."""
+    """`scalar` for a positive value, kept from rounding to zero, to divide by."""
     return larger(scalar(value, w), scalar(TINY, w))
 
 

@@ -1,6 +1,6 @@
 """The mathematics of penalties: functions of tensors, with strengths as arguments.
 
-They meet no Keras class and no strength but as a number or tensor.
+No file here knows Keras' classes. A strength is a number or a tensor.
 
 - `axes`: which entries form a group.
 - `l1_l2_group`: Σ|w|, Σw² and norms of groups, and the closed prox of their sum.

@@ -75,7 +75,7 @@ def within_axes(value, shape):
 
 
 def root_of_group_size(value, w):
-    """√|g|, |g| the number of entries in a group; a tensor if a size is not known."""
+    """√|g|, |g| the size of a group; a tensor for activities of unknown batch size."""
     sizes = ops.shape(w)
     size = math.prod([sizes[index] for index in within_axes(value, w.shape)])
     if isinstance(size, int):

@@ -105,7 +105,7 @@ def horseshoe_prox(a, c, scale):
     knee = smaller(a, HORSESHOE_KNEE * ops.ones_like(a))
     left = newton(derivatives, zero, zero, knee, NEWTON_ITERATIONS)
     right = newton(derivatives, a, knee, a, NEWTON_ITERATIONS)
-    # For a ≤ x* there is no minimum beyond x*, and near 0 rounding would decide.
+    # For a ≤ x* the left minimum is the only one. Near 0 rounding could hide that.
     right = ops.where(a > HORSESHOE_KNEE, right, left)
     one = ops.ones_like(c)
     return scale * _lower(a, c, lambda x: horseshoe_entries(x, one), left, right)

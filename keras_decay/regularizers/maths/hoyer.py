@@ -1,8 +1,8 @@
 """(Σ|w|)²/Σw², and its proximal step in closed form.
 
-To minimise is F(v) = ½‖v − w‖² + c (Σ|v|)²/Σv². Let v = r·u with a unit vector u whose
-entries have the signs of w; write u for their magnitudes. The best length is r = uᵀ|w|.
-For it F = ½‖w‖² + uᵀMu with M = c 11ᵀ − ½|w||w|ᵀ.
+The proximal step minimises F(v) = ½‖v − w‖² + c (Σ|v|)²/Σv². Let v = r·u, where the
+unit vector u has the signs of w; below u stands for its magnitudes. The best length is
+r = uᵀ|w|, and for it F = ½‖w‖² + uᵀMu with M = c 11ᵀ − ½|w||w|ᵀ.
 
 The minimiser keeps the order of |w|, so that its support is the k largest entries for
 some k. On the support u is positive, and is the eigenvector of the lowest eigenvalue μ

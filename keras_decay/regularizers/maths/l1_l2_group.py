@@ -30,7 +30,7 @@ from keras_decay.regularizers.maths.axes import (
 
 
 class PenaltyParts(NamedTuple):
-    """The strengths of the terms of Ω; those of groups as pairs (axis, λ)."""
+    """The strengths of the terms of Ω. A group term is a pair (axis, λ)."""
 
     l1: Any = 0.0
     l2: Any = 0.0

@@ -188,7 +188,7 @@ def inverse_hessian_times(g, displacements, changes, weights):
 
 
 def with_zeros(objective, v, scale):
-    """`v` with entries below some size at zero, for each size where F does not rise."""
+    """`v` with its small entries at zero, up to each size where F does not rise."""
     for size in (1e-12, 1e-8, 1e-6, 1e-4, 1e-3):
         small = ops.abs(v) <= size * scale
         v = better(objective, zero_unless(~small, v), v)

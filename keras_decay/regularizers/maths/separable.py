@@ -84,7 +84,7 @@ def log_sum_prox(a, threshold, epsilon):
     root = ops.sqrt(ops.relu(1 - 4 * share))
     x = ops.relu(a - 2 * (threshold / total) / (1 + root))
     rise = threshold * log_sum_entries(x, ops.ones_like(threshold), epsilon)
-    # F(x) < F(0), and F has a stationary point at all.
+    # F has a stationary point at all, and F(x) < F(0).
     lower = ops.logical_and(rise < x * (a - 0.5 * x), 4 * share <= 1)
     return zero_unless(lower, x)
 

@@ -16,7 +16,7 @@ from keras_decay.regularizers.maths.numeric_prox import numeric_prox
 from keras_decay.regularizers.penalty.sum_prox import sum_prox
 from keras_decay.regularizers.strengths import plain, step_for, strength_for, wide_prox
 
-# Registered names: this file lies below those of the classes.
+# Named, not imported: the files of these classes import this one.
 EQUALS = {
     keras.regularizers.L1: "keras_decay>L1",
     keras.regularizers.L2: "keras_decay>L2",
@@ -68,7 +68,7 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
 
     @staticmethod
     def of(regularizer):
-        """The penalty that equals a regularizer, or None if no penalty is known to.
+        """The penalty that equals a regularizer, or None if there is no such penalty.
 
         Keras' own `L1`, `L2` and `L1L2` equal our `L1`, `L2` and `ElasticNet`. A class
         derived from one of them has no equal, since it may do anything.

@@ -1,4 +1,4 @@
-"""Two kinds of penalty whose value and proximal step follow from less."""
+"""Base classes: penalties of L1, L2 and group terms, and sums over entries."""
 
 import abc
 
@@ -16,11 +16,11 @@ from keras_decay.regularizers.strengths import strength_for, wide_prox
 
 
 class OfParts(Penalty):
-    """A penalty of L1, L2 and group terms; a class says which, and all else follows."""
+    """A penalty of L1, L2 and group terms. A class says which; all else follows."""
 
     @abc.abstractmethod
     def parts(self):
-        """The `PenaltyParts`; strengths as they are held."""
+        """The `PenaltyParts`, with strengths as the penalty holds them."""
 
     def __call__(self, w):
         w = computable(w)
@@ -52,7 +52,7 @@ class OfParts(Penalty):
 
 
 class SumOverEntries(Penalty):
-    """A penalty Ω(w) = Σ φ(|wᵢ|), φ not falling; a class says what φ is.
+    """A penalty Ω(w) = Σ φ(|wᵢ|), φ not falling. A class says what φ is.
 
     The proximal step keeps the sign of an entry and brings it no further from zero. So
     it is enough to find it for the magnitude.

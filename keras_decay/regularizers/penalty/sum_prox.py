@@ -1,4 +1,4 @@
-"""Which way leads to the proximal step of a sum of penalties."""
+"""The proximal step of a sum of penalties: closed, by iteration or by search."""
 
 import functools
 import math
@@ -21,7 +21,7 @@ from keras_decay.regularizers.strengths import strength_for
 
 
 def sum_prox(total, w, step):
-    """The proximal step of a `Sum`, whose docstring says how each kind is found.
+    """The proximal step of a `Sum`. The docstring of `Sum` says how it is found.
 
     Args:
         total: The `Sum`.
@@ -35,7 +35,7 @@ def sum_prox(total, w, step):
     parts = PenaltyParts(parts.l1, groups=parts.groups)
     entries = entries_of(others, point) if others and not parts.groups else None
     if entries is not None:
-        # So can L1, beside functions of each magnitude that do not fall.
+        # L1 can too, beside functions of each magnitude that do not fall.
         point, parts = parts_prox(point, rest, parts), PenaltyParts()
     if len(others) == 1 and parts.is_empty:
         return scaled_prox(*others[0])(point, rest)
@@ -63,7 +63,7 @@ def collected(terms, w):
         if parts is None:
             others.append((factor, term))
             continue
-        # A plain zero stays one, whatever the factor: there is no such term.
+        # A term whose strength is a plain zero is left out, whatever its factor.
         if not is_zero(parts.l1):
             l1 = l1 + factor * strength_for(parts.l1, w)
         if not is_zero(parts.l2):
