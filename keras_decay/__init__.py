@@ -210,19 +210,21 @@ def _register():
 
 
 def __getattr__(name):
-    if name not in _HOME:
+    if name not in _HOME and name not in _HOMES:
         raise AttributeError(f"module 'keras_decay' has no attribute {name!r}")
     if _missing is None and "keras_decay.optimizers" not in _sys.modules:
         _register()
     if _missing is not None:
         raise ImportError(_missing)
+    if name in _HOMES:
+        return _import_module(f"keras_decay.{name}")
     value = getattr(_import_module(f"keras_decay.{_HOME[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__():
-    return sorted([*__all__, "__version__"])
+    return sorted([*__all__, *_HOMES, "__version__"])
 
 
 if not _is_command_line():

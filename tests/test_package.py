@@ -250,6 +250,26 @@ def test_public_names():
     assert (PACKAGE / "py.typed").exists()
 
 
+def test_rooms_are_reached_by_name(run_python):
+    source = (
+        "import keras_decay as kd; print(kd.search.sweep.__name__, 'curves' in dir(kd))"
+    )
+    printed = run_python(source).stdout.splitlines()[-1].split()
+    assert printed[0] == "sweep" and {"curves", "search", "tools"} <= set(printed)
+
+
+def test_type_checkers_are_told_of_the_public_names():
+    """The block of imports, the table of rooms and `__all__` have the same names."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)][:1]
+    told = {
+        node.module.removeprefix("keras_decay."): sorted(a.name for a in node.names)
+        for node in block.body
+    }
+    assert told == {home: sorted(names) for home, names in kd._HOMES.items()}
+    assert set(kd._HOME) == set(kd.__all__)
+
+
 def _ruff_order(name):
     kind = 0 if name.isupper() else 1 if name[0].isupper() else 2
     return kind, name
