@@ -119,6 +119,11 @@ def test_a_later_owner_takes_over_and_the_earlier_one_is_told(tmp_path):
     with pytest.raises(ValueError, match="no other training"):
         lock_on(tmp_path / "run.txt")
     second.release()
+    with pytest.raises(RuntimeError, match="has taken the file over"):
+        first.check()  # also after the later one has ended
+    first.acquire()
+    first.check()
+    first.release()
     assert names(tmp_path) == []
 
 

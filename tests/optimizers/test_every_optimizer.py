@@ -13,6 +13,7 @@ from keras import ops
 from support import make_variables, mostly_slow, recorded_gradients, to_numpy
 
 import keras_decay as kd
+from keras_decay.ground import backend
 
 BACKEND = keras.backend.backend()
 RATE, BASE = 0.01, 0.02
@@ -95,10 +96,9 @@ class Runner:
         if BACKEND == "torch":
             import torch
 
-            from keras_decay.ground.backend.torch import OPTIONS
-
+            options = backend.current().OPTIONS
             step = torch.compile(
-                self._apply, fullgraph=True, dynamic=False, options=OPTIONS
+                self._apply, fullgraph=True, dynamic=False, options=options
             )
             return torch.no_grad()(step)
         import jax

@@ -12,6 +12,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
+__all__ = ["PACKAGES", "current", "missing_backend", "programs"]
+
 # The package that Keras imports, by Keras' name of the backend. The extras in
 # setup.cfg have Keras' names.
 PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}

@@ -55,7 +55,7 @@ def svd(a):
 
 
 def _orthogonal(rows, size):
-    """The rows, an even number, after rotations: orthogonal in their first entries."""
+    """Rotate an even number of rows until their first `size` entries are orthogonal."""
     half = rows.shape[0] // 2
     tolerance = _t(EPSILON * size**0.5)
 
@@ -86,7 +86,7 @@ def _orthogonal(rows, size):
 
 
 def _rotated(top, bottom, size, tolerance):
-    """Each row of `top` and its partner, rotated; the largest cosine before that."""
+    """The largest cosine of a row and its partner, and both after a rotation."""
     a, b = top[:, :size], bottom[:, :size]
     product = tf.reduce_sum(a * b, 1)
     norm_a, norm_b = _norms(a), _norms(b)

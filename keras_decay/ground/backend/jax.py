@@ -136,7 +136,7 @@ def gpus():
 
 
 def largest_by(number, values, count):
-    """The largest of the values with each of the numbers below `count`."""
+    """For each number below `count` the largest of the values that have it."""
     return jax.ops.segment_max(values, number, num_segments=count)
 
 

@@ -234,7 +234,7 @@ def svd(a):
 
 
 def largest_by(number, values, count):
-    """The largest of the values with each of the numbers below `count`."""
+    """For each number below `count` the largest of the values that have it."""
     return tf.math.unsorted_segment_max(values, number, count)
 
 

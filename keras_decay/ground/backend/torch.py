@@ -161,7 +161,7 @@ def is_baked(value):
 
 
 def as_decayed(fraction):
-    """The fraction of a weight that decay takes away, rounded as usual here.
+    """The fraction of a weight that decay takes away, rounded as PyTorch's own is.
 
     `torch.optim.AdamW` and Keras' AdamW on PyTorch multiply the weight by 1 − fraction
     in the weight's precision. That rounding adds up in one direction. Without it the
@@ -193,7 +193,7 @@ def gpus():
 
 
 def largest_by(number, values, count):
-    """The largest of the values with each of the numbers below `count`.
+    """For each number below `count` the largest of the values that have it.
 
     Keras' own `segment_max` goes through float32 here.
     """

@@ -55,6 +55,7 @@ class WriteLock:
         self._note = Path(folder, f".{name}.writer")
         self._is_in_use = is_in_use
         self._lock: Any = None
+        self._is_taken_over = False
         self.was_killed = False
 
     def acquire(self):
@@ -73,6 +74,8 @@ class WriteLock:
                 if owner._is_in_use():
                     raise self._refusal()
                 owner.release()
+                owner._is_taken_over = True
+            self._is_taken_over = False
             self._lock = self._system_lock()
             self.was_killed = os.path.lexists(self._note)
             _owners[self._target] = self
@@ -86,9 +89,9 @@ class WriteLock:
         """Refuse to write the file after another training has taken it over.
 
         Raises:
-            RuntimeError: If the file has another owner in this process now.
+            RuntimeError: If it has.
         """
-        if _owners.get(self._target, self) is not self:
+        if self._is_taken_over:
             raise RuntimeError(
                 f"A later training of this process writes {self._target!r} now, and "
                 "has taken the file over. Give each training a path of its own."

@@ -43,10 +43,7 @@ def coupling_factor(coupling, rate, base, rate_factor=1.0):
 
 def check_coupling(name, value):
     """`value` checked to be the name of a coupling."""
-    if not isinstance(value, str) or value not in COUPLINGS:
-        options = ", ".join(map(repr, COUPLINGS))
-        raise ValueError(validation.received(name, value, f"one of {options}"))
-    return value
+    return validation.choice(name, value, COUPLINGS)
 
 
 def base_rate(optimizer, given, couplings):
