@@ -145,15 +145,14 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
         self.jit_compile = jit_compile
         self._plan = make_plan(weight_decay, penalty, rules, self.coupling)
         building.track_strengths(self)
-        for argument, decay in self._plan.named_decays():
-            if decay.form is not None:
-                decay.form.check(argument, optimizer)
+        for argument, form in self._plan.named_forms():
+            form.check(argument, optimizer)
         self.base_learning_rate = base_rate(
             optimizer, base_learning_rate, {d.coupling for d in self._plan.decays}
         )
         made_in_build: Any = None
         self._memory = self._averages = self._compiled_steps = made_in_build
-        self._loading = state.Loading()
+        self._loading = building.Loading()
 
     def build(self, variables):
         """Match the rules to these variables, and make what is kept for each of them.

@@ -4,6 +4,7 @@ import copy
 from typing import Any
 
 from keras_decay.models import RuleMatchesNothing, decays_by_default, matches
+from keras_decay.optimizers.forms import PLAIN
 from keras_decay.optimizers.rules.decay import decay_of, prox_penalty
 from keras_decay.optimizers.rules.match import changes, is_about
 from keras_decay.optimizers.rules.rules import parse_rules
@@ -61,10 +62,15 @@ class DecayPlan:
         """Whether every λ is in a variable, so that no Python code runs at a step."""
         return all(strength.is_variable for strength in self.strengths)
 
+    def named_forms(self):
+        """The pairs (name of the argument, form) of the forms that the user gave."""
+        pairs = [(name, decay.form) for name, decay in self.named_decays()]
+        return [(n, form) for n, form in pairs if form not in (None, PLAIN)]
+
     @property
     def origins(self):
         """The `Origin`s of what the forms remember."""
-        return {d.form.origin for d in self.decays if d.form is not None}
+        return {form.origin for _, form in self.named_forms()}
 
     def strengths_by_role(self):
         """The variables that hold strengths, by the argument that gave them."""

@@ -20,31 +20,6 @@ MATCH = "match"
 INNER = "optimizer_"
 
 
-class Loading:
-    """What an optimizer knows of a file that it is loaded from, or may be.
-
-    Attributes:
-        arrays: What was loaded before the optimizer was built: arrays by name, or a
-            list of them; else None.
-        is_revived: Whether it was made from a config, as Keras does before it loads the
-            match of the rules from a file.
-        was_frozen: Whether it was to be built on no variables.
-        keras_loads_inner: Whether Keras is to load the wrapped optimizer's variables,
-            from a file of version 0.1.
-    """
-
-    def __init__(self):
-        self.arrays = None
-        self.is_revived = False
-        self.was_frozen = False
-        self.keras_loads_inner = False
-
-    @property
-    def may_match(self):
-        """Whether a file may still give the match of the rules."""
-        return self.is_revived or self.arrays is not None
-
-
 def own_variables(optimizer):
     """The optimizer's own variables by names that outlast saving and loading.
 

@@ -201,7 +201,9 @@ class JointNorm:
     def prox(self, weights, step):
         assert isinstance(weights, list)
         norm = ops.sqrt(sum(ops.sum(ops.square(w)) for w in weights))
-        share = ops.maximum(1 - ops.cast(step, norm.dtype) * self.strength / norm, 0)
+        share = 1 - ops.cast(step, norm.dtype) * self.strength / norm
+        # `ops.maximum` would make float32 of it on PyTorch.
+        share = ops.where(share > 0, share, ops.zeros_like(share))
         return [share * w for w in weights]
 
 
