@@ -31,8 +31,6 @@ ORDER = [
     "keras_decay",
     "__main__",
 ]
-# Parts of a room that stand outside of it today.
-PARTS = {"selection": "models"}
 
 LONGEST, SHORTEST = 350, 25
 
@@ -135,7 +133,6 @@ def upward(tree: Tree) -> Found:
 
     def place(module):
         name = tree.top(module)
-        name = PARTS.get(name, name)
         assert name in rank, f"{name} has no place in ORDER"
         return rank[name]
 

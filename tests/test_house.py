@@ -147,15 +147,16 @@ def test_an_import_upward_is_found_also_one_for_types(tree):
             "__init__.py": "import keras_decay.cli",
             "__main__.py": "import keras_decay.cli",
             "ground/__init__.py": "import keras_decay",
-            "selection.py": "if TYPE_CHECKING:\n    from keras_decay.tools import a",
-            "regularizers/__init__.py": "import keras_decay.selection",
+            "models/__init__.py": "if TYPE_CHECKING:\n"
+            "    from keras_decay.tools import a",
+            "regularizers/__init__.py": "import keras_decay.models",
             "tools/__init__.py": "from keras_decay.search import b",
             "search/__init__.py": "from keras_decay.tools import c",
             "cli/__init__.py": "",
         }
     )
     assert rules.upward(made) == {
-        "selection → tools": {"a": 1},
+        "models → tools": {"a": 1},
         "tools → search": {"b": 1},
     }
     with pytest.raises(AssertionError, match="attic has no place"):
