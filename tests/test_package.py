@@ -1,4 +1,4 @@
-"""The package as a whole: what importing it loads, its layers, its missing backends."""
+"""The package as a whole: what importing it loads, and its missing backends."""
 
 import ast
 import importlib.metadata
@@ -11,52 +11,6 @@ import pytest
 import keras_decay as kd
 
 PACKAGE = Path(kd.__file__).parent
-
-# Imports run one way, from a room to those below it.
-LAYERS = [
-    {"__main__"},
-    {"cli"},
-    {"experiments"},
-    {"search"},
-    {"callbacks"},
-    {"curves"},
-    {"tools"},
-    {"optimizers"},
-    {"constraints"},
-    {"regularizers"},
-    {"conventions"},
-    {"models"},
-    {"ground"},
-]
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-
-
-def imports_of(path):
-    """The modules of the package that a file imports, also inside functions."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            assert node.level == 0, f"relative import in {path}"
-            modules = [node.module]
-            if node.module == "keras_decay":
-                modules = [f"keras_decay.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        else:
-            continue
-        yield from (m for m in modules if m.startswith("keras_decay."))
-
-
-def test_imports_run_one_way():
-    files = [
-        p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem != "__init__"
-    ]
-    assert len(files) > 20
-    for path in files:
-        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        for module in imports_of(path):
-            target = module.split(".")[1]
-            if target in LEVEL:  # the rest are names such as __version__
-                assert LEVEL[room] <= LEVEL[target], f"{path} imports {module}"
 
 
 def test_the_backends_are_imported_in_their_own_files_only():
