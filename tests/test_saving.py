@@ -12,7 +12,7 @@ from support import decisions
 
 import keras_decay as kd
 
-HERE = str(Path(__file__).parent)
+HERE = str(Path(__file__).parent / "models")
 
 GO_ON = """
 import sys, json
