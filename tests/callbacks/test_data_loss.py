@@ -140,8 +140,10 @@ def test_training_is_bit_for_bit_the_same(build, data):
     plain_weights, plain_history = train([])
     for ours, plain in zip(weights, plain_weights, strict=True):
         np.testing.assert_array_equal(ours, plain)
+    # XLA adds the terms of a logged loss in an order of its own for each program.
+    rounding = 2**-22 if BACKEND == "jax" else 0
     for name, values in plain_history.items():
-        assert history[name] == values, name
+        np.testing.assert_allclose(history[name], values, rtol=rounding, err_msg=name)
 
 
 def test_several_outputs(data):
