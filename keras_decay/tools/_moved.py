@@ -19,7 +19,9 @@ def moved(regularizer):
     penalty = Penalty.of(regularizer)
     if penalty is None or penalty.variables:
         return penalty
-    if penalty is not regularizer:  # one of Keras' own
+    if penalty is not regularizer:
+        if not type(regularizer).__module__.startswith("keras."):
+            return None  # a class derived from Keras' own may do anything
         l1, l2 = elastic_net(penalty)
         if l1:
             return penalty if l2 else L1(l1)

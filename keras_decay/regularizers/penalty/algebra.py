@@ -70,19 +70,20 @@ class Penalty(keras.regularizers.Regularizer, abc.ABC):
     def of(regularizer):
         """The penalty that equals a regularizer, or None if there is no such penalty.
 
-        Keras' own `L1`, `L2` and `L1L2` equal our `L1`, `L2` and `ElasticNet`. A class
-        derived from one of them has no equal, since it may do anything.
+        Keras' own `L1`, `L2` and `L1L2` equal our `L1`, `L2` and `ElasticNet`. So does
+        a class derived from one of them, unless it has a `__call__` of its own.
 
         Args:
             regularizer: A Keras regularizer, or a `Penalty`, which is returned itself.
         """
         if isinstance(regularizer, Penalty):
             return regularizer
-        name = EQUALS.get(type(regularizer))
-        if name is None:
-            return None
-        equal = keras.saving.get_registered_object(name)
-        return equal.from_config(regularizer.get_config())
+        for kind, name in EQUALS.items():
+            inherits = isinstance(regularizer, kind)
+            if inherits and type(regularizer).__call__ is kind.__call__:
+                equal = keras.saving.get_registered_object(name)
+                return equal.from_config(kind.get_config(regularizer))
+        return None
 
     @abc.abstractmethod
     def __call__(self, w):

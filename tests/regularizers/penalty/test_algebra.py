@@ -177,8 +177,18 @@ def test_repr_reads_like_the_source():
     assert repr(penalty) == expected
 
 
-class Derived(keras.regularizers.L2):
-    """What a class derived from Keras' own does is not known."""
+class Renamed(keras.regularizers.L2):
+    """A class derived from Keras' own that says nothing new."""
+
+    def get_config(self):
+        return {"strength": float(self.l2)}
+
+
+class Changed(keras.regularizers.L2):
+    """One that has a value of its own."""
+
+    def __call__(self, x):
+        return 2 * super().__call__(x)
 
 
 def test_equals_of_keras_own_regularizers():
@@ -190,5 +200,7 @@ def test_equals_of_keras_own_regularizers():
     np.testing.assert_allclose([both.l1, both.l2], [0.1, 0.2], rtol=1e-6)
     penalty = kd.MCP(0.1)
     assert equal(penalty) is penalty
-    others = [Derived(0.1), keras.regularizers.OrthogonalRegularizer(), None, "l2", abs]
+    renamed = equal(Renamed(0.2))
+    assert type(renamed) is kd.L2 and renamed.l2 == l2.l2
+    others = [Changed(0.1), keras.regularizers.OrthogonalRegularizer(), None, "l2", abs]
     assert [equal(other) for other in others] == [None] * 5
