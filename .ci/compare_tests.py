@@ -3,7 +3,8 @@
     python .ci/compare_tests.py OLD [NEW]
 
 Prints how many tests each commit has, how many of them run by default and how many are
-marked `slow`, and the names that NEW no longer has. NEW is the working tree by default.
+marked `slow`, how many have moved to another file, and the names that NEW no longer
+has. NEW is the working tree by default.
 Exits with 1 if a test is gone.
 """
 
@@ -11,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,9 +54,26 @@ def main(old, new=None):
     print(f"{new or 'working tree'}: {len(after)} tests")
     print(f"  by default: {len(fast)}, of which new: {len(fast - before)}")
     print(f"  slow: {len(slow)}, of which new: {len(slow - before)}")
-    gone = sorted(before - after)
+    moved, gone = without_moved(before - after, after - before)
+    print(f"moved to another file: {moved}")
     print(f"gone: {len(gone)}", *gone, sep="\n  ")
     return bool(gone)
+
+
+def without_moved(missing, new):
+    """How many missing tests another file has, and the others in order.
+
+    Each new test counts for one missing test of its name and parameters.
+    """
+    left = Counter(name.partition("::")[2] for name in new)
+    gone = []
+    for name in sorted(missing):
+        test = name.partition("::")[2]
+        if left[test]:
+            left[test] -= 1
+        else:
+            gone.append(name)
+    return len(missing) - len(gone), gone
 
 
 if __name__ == "__main__":
