@@ -69,10 +69,17 @@ def _loss_config(model):
 
 
 def _renamed(tree, names):
-    """The config with other names: `names` has the new one for each."""
+    """The config with other names: `names` has the new one for each.
+
+    Our own classes stand in it by their registered names alone: their files may move,
+    and a search that is kept on disk is found by this config.
+    """
     if isinstance(tree, dict):
+        is_ours = str(tree.get("registered_name", "")).startswith("keras_decay>")
         return {
-            _renamed(key, names): _renamed(value, names) for key, value in tree.items()
+            _renamed(key, names): _renamed(value, names)
+            for key, value in tree.items()
+            if not (is_ours and key == "module")
         }
     if isinstance(tree, (list, tuple)):
         return [_renamed(value, names) for value in tree]

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import searches
 
+import keras_decay as kd
 from keras_decay.search import _fingerprint, _run
 from keras_decay.search._building import build_model
 from keras_decay.search._conditions import Conditions
 from keras_decay.search._fingerprint import Keys
+from keras_decay.search._signature import signature
 from keras_decay.search._work import Data, Job, Settings, Split, Stopping, Task
 
 X, Y, ROWS = searches.X, searches.Y, searches.ROWS
@@ -181,6 +183,20 @@ def test_other_versions_and_conditions_make_another_key(name, usual, monkeypatch
         others = _fingerprint.conditions()._replace(**{name: "another"})
         monkeypatch.setattr(_fingerprint, "conditions", lambda: others)
     assert key() != usual
+
+
+def test_a_key_does_not_say_which_files_our_classes_are_in():
+    layer = keras.layers.Dense(
+        1,
+        kernel_regularizer=kd.L2(0.1) + 0.5 * kd.MCP(0.1),
+        kernel_constraint=kd.NormBall(1.0),
+    )
+    model = keras.Sequential([keras.Input((3,)), layer])
+    rules = [("kernel", kd.TargetNormDecay(0.1, norm=1.0))]
+    model.compile(kd.DecoupledWeightDecay(keras.optimizers.SGD(), rules=rules), "mse")
+    text = signature(model, [])
+    assert "keras_decay>MCP" in text and "keras_decay>TargetNormDecay" in text
+    assert "keras_decay." not in text
 
 
 def test_class_weights_make_another_key(monkeypatch):
