@@ -70,7 +70,7 @@ def can_compile(tensors, fixed, wanted):
 
 
 def snapshot(variable):
-    """The value of `variable` now; arrays of JAX never change."""
+    """The present value of `variable`. JAX arrays are immutable."""
     return ops.convert_to_tensor(variable)
 
 

@@ -54,7 +54,7 @@ class HalfWeight:
         self._carried = self.before - ops.cast(weight, "float32")
 
     def after(self):
-        """The weight that the inner step has made, with the residual of before.
+        """The weight after the inner step, plus the residual from before it.
 
         It is rounded as the variable holds it. XLA would pass on the unrounded result,
         and compiled steps would differ from others.

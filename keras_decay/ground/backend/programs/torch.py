@@ -164,7 +164,7 @@ def set_within(stack, index, value):
 
 
 def precision():
-    """How exact products of float32 are, on devices that have a choice."""
+    """The precision of float32 products, on devices that offer a choice."""
     return torch.get_float32_matmul_precision()
 
 
