@@ -3,11 +3,11 @@
 The public names are `DecoupledWeightDecay`, its aliases `AdamW` and `SGDW`, the forms
 of decay and the builders of rules. The others are for the rooms above:
 
-    effective_decay          c_t λ_t of a step, as plain numbers
-    coupling_factor          c_t
-    PLAIN, Circumstances     the form of a plain number; what a form may look at
-    Origin                   where a form gets the values from that it remembers
-    REBUILDING, is_one_of    Keras' optimizers by name, some of them new in Keras
+- `effective_decay`: c_t λ_t of a step, as plain numbers.
+- `coupling_factor`: c_t.
+- `PLAIN`, `Circumstances`: the form of a plain number; what a form may look at.
+- `Origin`: where a form gets the values from that it remembers.
+- `REBUILDING`, `is_one_of`: Keras' optimizers by name, some of them new in Keras.
 """
 
 from keras_decay.optimizers.aliases import SGDW, AdamW

@@ -1,10 +1,10 @@
 """Forms of decay. Each goes where a strength goes.
 
-DecayForm                   the interface; a form says where its `Origin` is
-PLAIN                       c λ w, what a plain number stands for
-Pull                        what a form takes away from a weight
-Circumstances, InnerStep    what it may look at besides the weight
-AFTER_STEP, TOUCHED_ROWS    what it may need of the step
+- `DecayForm`: the interface; a form says what the `Origin` of its values is.
+- `PLAIN`: c λ w, what a plain number stands for.
+- `Pull`: what a form takes away from a weight.
+- `Circumstances`, `InnerStep`: what a form may look at besides the weight.
+- `AFTER_STEP`, `TOUCHED_ROWS`: what a form may need of the step.
 """
 
 from keras_decay.optimizers.forms.base import (

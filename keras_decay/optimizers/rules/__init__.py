@@ -1,13 +1,13 @@
 """Which decay acts on which variable.
 
-make_plan                  the user's arguments as a `DecayPlan`
-DecayPlan                       the decays, and the variables that they act on
-Decay                      what is done to a variable
-strength_or_form_config    its λ in a config
-match                      the outcome of matching in files
-variable_path              the path that patterns are searched for in
-preset_rules               the rules of a well-known recipe
-layerwise_rules            rules whose strength falls from layer to layer
+- `make_plan`: the user's arguments as a `DecayPlan`.
+- `DecayPlan`: the decays, and the variables that they act on.
+- `Decay`: what a step does to a variable.
+- `strength_or_form_config`: the λ of a `Decay` in a config.
+- `match`: the outcome of matching in files.
+- `variable_path`: the path in which patterns are searched for.
+- `preset_rules`: the rules of a well-known recipe.
+- `layerwise_rules`: rules whose strength falls from layer to layer.
 """
 
 from keras_decay.optimizers.rules import match

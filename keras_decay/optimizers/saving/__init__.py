@@ -1,7 +1,7 @@
 """How a `DecoupledWeightDecay` is saved and restored.
 
-from_config, to_config    the arguments of the constructor
-state                     the variables in files
+- `from_config`, `to_config`: the arguments of the constructor.
+- `state`: the variables in files.
 """
 
 from keras_decay.optimizers.saving import state

@@ -1,12 +1,12 @@
 """One step: the wrapped optimizer's update, then decay, then the moving average.
 
-inner_step_and_decay    the update and decay
-targets_among           the variables that it decays, each a `Target`
-JointPenalty            a penalty over several variables at once
-WeightMemory            what is kept of each weight from step to step
-RESIDUAL                the name of what rounding has taken from a weight in there
-MovingAverages          the moving averages of the weights
-CompiledSteps           the step compiled; `plain_settings` are part of the program
+- `inner_step_and_decay`: the update and decay.
+- `targets_among`: the variables that it decays, each a `Target`.
+- `JointPenalty`: a penalty over several variables at once.
+- `WeightMemory`: what is kept for each weight from step to step.
+- `RESIDUAL`: the name under which it keeps what rounding has taken from a weight.
+- `MovingAverages`: the moving averages of the weights.
+- `CompiledSteps`: the compiled step; `plain_settings` are constants of its program.
 """
 
 from keras_decay.optimizers.step.average import MovingAverages
