@@ -46,6 +46,7 @@ def test_every_script_is_a_page_that_is_listed():
 
 
 @pytest.mark.slow
+@pytest.mark.written
 def test_backends(run):
     """Oracle: where a Lasso is optimal, its gradient is ±λ, and within λ at zero."""
     names, _, said = run("backends")

@@ -51,12 +51,12 @@ def train(arm, split, *, seed, epochs, batch_size, on_epoch=None):
     import keras
 
     from keras_decay.callbacks import LearningCurve
+    from keras_decay.models import build_optimizer
 
     start = time.perf_counter()
     keras.utils.set_random_seed(seed)
     model = arm.build(inputs=split.train.x.shape[1])
-    # TensorFlow traces a step twice if it creates the optimizer's variables.
-    model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     # Once more, so that arms which drew different numbers while they were built are
     # shown the rows in the same order.
     keras.utils.set_random_seed(seed)

@@ -158,6 +158,7 @@ def _batches(seed, steps):
 def _model(optimizer, seed, l2=0.0):
     import keras
 
+    from keras_decay.models import build_optimizer
     from keras_decay.regularizers import L2
 
     keras.utils.set_random_seed(seed)
@@ -170,8 +171,7 @@ def _model(optimizer, seed, l2=0.0):
         ]
     )
     model.compile(optimizer, "mse")
-    # TensorFlow traces a step twice if it creates the optimizer's variables.
-    model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     return model
 
 

@@ -11,6 +11,7 @@
 - `pattern`: a check of a rule's pattern.
 - `first_matches`, `matches`: which of some patterns decides for each path.
 - `RuleMatchesNothing`: the error about a pattern that decides nothing.
+- `build_optimizer`: the optimizer's variables, created before the first step.
 """
 
 from keras_decay.models.kinds import (
@@ -22,6 +23,7 @@ from keras_decay.models.kinds import (
     role_of,
     variable_kinds,
 )
+from keras_decay.models.optimizer import build_optimizer
 from keras_decay.models.paths import (
     RuleMatchesNothing,
     decays_by_default,
@@ -45,6 +47,7 @@ __all__ = [
     "WEIGHT",
     "RuleMatchesNothing",
     "all_layers",
+    "build_optimizer",
     "decays_by_default",
     "first_matches",
     "held",

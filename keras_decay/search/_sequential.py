@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_decay.callbacks import LearningCurve
 from keras_decay.ground import schema
+from keras_decay.models import build_optimizer
 from keras_decay.search._building import build_model, first_rows, rows_of
 from keras_decay.search._histories import BY_WEIGHT
 from keras_decay.search._weighting import data_loss, divides_by_weight
@@ -35,9 +36,7 @@ def train(job, task):
     split = job.splits[task.split]
     params = job.candidates[task.candidate]
     model = build_model(job.build, params, task.seed, first_rows(data.x, 1))
-    if not model.optimizer.built:
-        # TensorFlow traces a step twice if it creates the optimizer's variables.
-        model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     curve = LearningCurve(live=False)
     callbacks = [curve]
     stopping = settings.stopping and _stopping(settings.stopping)

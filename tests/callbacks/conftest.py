@@ -35,7 +35,8 @@ def build():
             ]
         )
         if compiled:
-            optimizer = optimizer or keras.optimizers.SGD(0.01)
+            # With a state: what goes on after a restart must have that, too.
+            optimizer = optimizer or keras.optimizers.SGD(0.01, momentum=0.9)
             settings = {"loss": "mse", "metrics": ["mse"], **settings}
             model.compile(optimizer, **settings)
         return model

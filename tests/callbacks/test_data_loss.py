@@ -204,7 +204,7 @@ def subclassed(base, metrics=("mse",), **methods):
     cls = type("Subclass", (keras.Sequential,), methods)
     model = cls(model.layers)
     metrics = metrics and list(metrics)
-    model.compile(keras.optimizers.SGD(0.01), "mse", metrics=metrics)
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse", metrics=metrics)
     return model
 
 

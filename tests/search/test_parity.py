@@ -1,7 +1,7 @@
 """Twenty random configurations: the vectorised member equals a plain `fit`.
 
-By default all on PyTorch, and elsewhere the first few of those that together have every
-feature twice; KERAS_DECAY_PARITY=20 asks for all.
+All on PyTorch, and elsewhere the first few of those that together have every feature
+twice; KERAS_DECAY_PARITY=20 asks for all. All are slow.
 
 Oracle: `model.fit` of Keras on the same batches in the same order, from the same seed,
 with its own `EarlyStopping` and `sample_weight`.
