@@ -12,12 +12,13 @@ from support import decisions
 
 import keras_decay as kd
 
-HERE = str(Path(__file__).parent / "models")
+TESTS = Path(__file__).parent
+HELPERS = [str(TESTS), str(TESTS / "models")]
 
 GO_ON = """
 import sys, json
 folder, kinds = sys.argv[1], sys.argv[2:]
-sys.path.insert(0, {here!r})
+sys.path[:0] = {helpers!r}
 import keras, numpy as np, saved_models
 from support import decisions
 for kind in kinds:
@@ -38,7 +39,7 @@ def test_resume_in_a_new_process_is_exact(tmp_path, run_python):
     for kind in KINDS:
         halves[kind] = train(compiled(kind), 3)
         halves[kind].save(tmp_path / f"{kind}.keras")
-    run_python(GO_ON.format(here=HERE), tmp_path, *KINDS)
+    run_python(GO_ON.format(helpers=HELPERS), tmp_path, *KINDS)
     for kind, half in halves.items():
         weights = train(compiled(kind), 6).get_weights()
         resumed = np.load(tmp_path / f"{kind}.npz")
@@ -55,7 +56,7 @@ def test_resume_in_a_new_process_is_exact(tmp_path, run_python):
             assert found["paths"] != before
 
 
-OLD = Path(__file__).parent / "fixtures" / "version_0_1"
+OLD = TESTS / "fixtures" / "version_0_1"
 
 
 # The fixtures were saved under Keras 3.15, whose configs an older Keras refuses.
@@ -318,6 +319,6 @@ def test_files_of_one_backend_load_on_another(tmp_path, run_python):
     written = tmp_path / f"{kind}.json"
     for other in others:
         environment = {"KERAS_BACKEND": other}
-        run_python(GO_ON.format(here=HERE), tmp_path, kind, environment=environment)
+        run_python(GO_ON.format(helpers=HELPERS), tmp_path, kind, environment=environment)
         assert json.loads(written.read_text())["matched"]
         written.unlink()
