@@ -38,7 +38,7 @@ def finish(*processes):
         for process in processes:
             stack.callback(process.wait)
             stack.callback(process.kill)
-        printed = [process.communicate(timeout=200) for process in processes]
+        printed = [process.communicate(timeout=600) for process in processes]
     for process, (_, errors) in zip(processes, printed, strict=True):
         assert process.returncode == 0, errors[-4000:]
     return [json.loads(output.splitlines()[-1]) for output, _ in printed]
