@@ -5,6 +5,9 @@ A new class is one line of `CONTRACTS`.
 
 import inspect
 import json
+import pickle
+import pickletools
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -200,6 +203,33 @@ def test_keras_serialises_and_deserialises(name):
     again = keras.saving.deserialize_keras_object(config)
     assert type(again) is type(thing)
     assert again.get_config() == thing.get_config()
+
+
+def modules_in(pickled):
+    """The modules of this package that a pickle names."""
+    texts = [text for _, text, _ in pickletools.genops(pickled)]
+    return {t for t in texts if isinstance(t, str) and t.startswith("keras_decay")}
+
+
+@pytest.mark.parametrize("name", PENALTIES + OPTIMIZERS + FORMS + CONSTRAINTS)
+def test_pickles_name_rooms_and_no_files(name):
+    thing = CONTRACTS[name]()
+    pickled = pickle.dumps(thing)
+    again = pickle.loads(pickled)
+    assert type(again) is type(thing)
+    assert again.get_config() == thing.get_config()
+    config = json.dumps(keras.saving.serialize_keras_object(thing))
+    in_config = set(re.findall(r'"module": "(keras_decay[^"]*)"', config))
+    for modules in (modules_in(pickled), in_config):
+        assert modules
+        assert modules <= {f"keras_decay.{room}" for room in kd._HOMES}
+
+
+def test_every_public_class_and_function_is_named_by_its_room():
+    for name in kd.__all__:
+        pickled = pickle.dumps(getattr(kd, name))
+        assert modules_in(pickled) == {f"keras_decay.{kd._HOME[name]}"}, name
+        assert pickle.loads(pickled) is getattr(kd, name)
 
 
 def model_with(penalty=None, optimizer="sgd", constraint=None):

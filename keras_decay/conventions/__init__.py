@@ -9,5 +9,8 @@ For the rooms above:
 from keras_decay.conventions.conversion import convert
 from keras_decay.conventions.refusals import Missing, Refused
 from keras_decay.conventions.table import CONVENTIONS, find_convention
+from keras_decay.ground.naming import name_by_room
 
 __all__ = ["CONVENTIONS", "Missing", "Refused", "convert", "find_convention"]
+
+name_by_room(__name__)

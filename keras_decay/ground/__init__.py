@@ -5,6 +5,7 @@
 - `files`: files written whole, and by one training at a time.
 - `frames`: tables as pandas data frames.
 - `looks`: colours, kinds of lines, and places of labels in figures.
+- `naming`: `__module__` of what a room offers.
 - `progress`: a bar on a terminal.
 - `schema`: the columns of a learning curve's row.
 - `tables`: tables as text.
@@ -20,6 +21,7 @@ __all__ = [
     "files",
     "frames",
     "looks",
+    "naming",
     "progress",
     "schema",
     "tables",

@@ -2,7 +2,9 @@
 
 There are two lists of layers. `layers_of` is Keras' own: the layers that Keras tracks,
 in Keras' order, which is the same in two models of one structure. `all_layers` follows
-the attributes of every layer, and so finds a layer that Keras does not track, too.
+the attributes of every layer, and so finds a layer that Keras does not track, too. Both
+have the layers inside attention, wrappers and recurrent layers, which `model.layers`
+leaves out.
 """
 
 import keras

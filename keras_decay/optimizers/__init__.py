@@ -10,6 +10,7 @@ of decay and the builders of rules. The others are for the rooms above:
 - `REBUILDING`, `is_one_of`: Keras' optimizers by name, some of them new in Keras.
 """
 
+from keras_decay.ground.naming import name_by_room
 from keras_decay.optimizers.aliases import SGDW, AdamW
 from keras_decay.optimizers.decoupled import DecoupledWeightDecay
 from keras_decay.optimizers.effective import effective_decay
@@ -46,3 +47,5 @@ __all__ = [
     "layerwise_rules",
     "preset_rules",
 ]
+
+name_by_room(__name__)

@@ -10,6 +10,7 @@ For users: `Penalty`, and the classes of the families. For the rooms above:
   variable as state.
 """
 
+from keras_decay.ground.naming import name_by_room
 from keras_decay.regularizers.concave import MCP, SCAD, LogSum
 from keras_decay.regularizers.elastic_net import L1, L2, ElasticNet
 from keras_decay.regularizers.groups import GroupLasso, SparseGroupLasso
@@ -78,3 +79,5 @@ __all__ = [
     "release",
     "root_of_group_size",
 ]
+
+name_by_room(__name__)

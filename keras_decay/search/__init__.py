@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from keras_decay.ground.naming import name_by_room
 from keras_decay.search._result import SweepResult
 from keras_decay.search._strength_grid import strength_grid
 from keras_decay.search._sweep import sweep
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DecaySearchCV", "SweepResult", "epoch_order", "strength_grid", "sweep"]
 
+name_by_room(__name__)
+
 
 def __getattr__(name):
     if name != "DecaySearchCV":
@@ -20,4 +23,5 @@ def __getattr__(name):
     from keras_decay.search._cv import DecaySearchCV
 
     globals()[name] = DecaySearchCV
+    name_by_room(__name__)
     return DecaySearchCV

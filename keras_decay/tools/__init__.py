@@ -1,5 +1,6 @@
 """Tools that act on a model that exists."""
 
+from keras_decay.ground.naming import name_by_room
 from keras_decay.tools._audit import audit
 from keras_decay.tools._decouple import decouple
 from keras_decay.tools._prune import prune
@@ -20,3 +21,5 @@ __all__ = [
     "sparsity",
     "track_strength",
 ]
+
+name_by_room(__name__)

@@ -4,7 +4,7 @@ from keras import ops
 
 
 def assign(variable, value):
-    """Set `variable` to `value`."""
+    """Set `variable` to `value`, an array that carries its placement on devices."""
     variable.assign(value)
 
 

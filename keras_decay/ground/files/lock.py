@@ -109,6 +109,8 @@ class WriteLock:
             lock, self._lock = self._lock, None
             if lock is None:
                 return
+            # On Windows `lock.release` removes the file, unless another process has it
+            # open by now. A file that stays tells nothing: `.NAME.writer` is gone.
             if os.name == "posix":
                 # While it is locked: who waits for it sees that the file is gone.
                 with contextlib.suppress(OSError):

@@ -77,7 +77,7 @@ class MovingAverages:
         """Set weights to their averages.
 
         Args:
-            variables: The weights' variables, perhaps not all of them.
+            variables: The weights' variables, not all of them where layers are frozen.
             index_of: Function of a variable that gives its number.
         """
         for variable in variables:

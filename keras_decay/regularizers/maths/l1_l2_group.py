@@ -109,7 +109,7 @@ def parts_value(w, parts):
 
 
 def parts_prox(w, step, parts):
-    """The proximal step of step · Ω, if the groups are nested (`is_closed`)."""
+    """The proximal step of step · Ω, if every two groups are nested or disjoint."""
     if not is_zero(parts.l1):
         w = soft_threshold(w, step * parts.l1)
     finest_first = sorted(

@@ -2,7 +2,8 @@
 
 One file per backend, all with the same names:
 
-- `COMPILES`: whether `compiled` compiles.
+- `COMPILES`: whether `compiled` compiles, which takes time once and saves time in every
+  call.
 - `ACCUMULATES`: whether models that accumulate gradients can be trained at once.
 - `compiled(function)`: compiled by XLA, one program for each shape of its arguments;
   where nothing compiles, the function as it is.
