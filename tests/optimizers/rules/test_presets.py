@@ -204,6 +204,22 @@ def test_a_models_own_name_is_no_part_of_a_parameters_name():
         assert paths_decayed(rules) == ["^bias_norm_gamma/dense/kernel$"]
 
 
+def test_the_trainer_knows_a_batch_normalisation_by_its_name():
+    names = {
+        "norm": NOTHING,
+        "norm_1": NOTHING,
+        "depthwise_norm": NOTHING,
+        "expand_bn": ALL,
+        "normalization": ALL,
+        "normal": ALL,
+    }
+    stack = [keras.layers.BatchNormalization(name=name) for name in names]
+    model = keras.Sequential([keras.Input((2,)), *stack], name="net")
+    assert paths_decayed(kd.preset_rules("hf_trainer", model, 1)) == [
+        f"^net/{name}/gamma$" for name, letters in names.items() if letters == ALL
+    ]
+
+
 @pytest.mark.parametrize(
     ("names", "ends"),
     [
