@@ -5,7 +5,8 @@
 - `held`: the layers and variables among a layer's attributes.
 - `owners_by_id`: the layers that hold each variable.
 - `unique`: variables or layers, each once.
-- `variable_kinds`: bias, scale, embedding or weight, for each trainable variable.
+- `variable_kinds`: bias, scale, embedding, weight, …, for each trainable variable.
+- `described`: the same, as `Described`, with ranks and names.
 - `role_of`: what a variable is in its layer, by its path.
 - `decays_by_default`: whether a variable that no rule matches is decayed.
 - `pattern`: a check of a rule's pattern.
@@ -15,18 +16,31 @@
 """
 
 from keras_decay.models.kinds import (
+    BATCH_NORM,
     BIAS,
     EMBEDDING,
+    EMBEDDINGS,
+    LAYER_SCALE,
+    MASK_TOKEN,
+    NORM,
+    POSITION,
+    RELATIVE_POSITION,
     SCALE,
+    SCALES,
+    SLOPE,
     SPARED_ROLES,
+    STATE_SPACE,
+    TOKEN,
     WEIGHT,
+    Described,
+    decays_by_default,
+    described,
     role_of,
     variable_kinds,
 )
 from keras_decay.models.optimizer import build_optimizer
 from keras_decay.models.paths import (
     RuleMatchesNothing,
-    decays_by_default,
     first_matches,
     matches,
     pattern,
@@ -40,15 +54,28 @@ from keras_decay.models.walk import (
 )
 
 __all__ = [
+    "BATCH_NORM",
     "BIAS",
     "EMBEDDING",
+    "EMBEDDINGS",
+    "LAYER_SCALE",
+    "MASK_TOKEN",
+    "NORM",
+    "POSITION",
+    "RELATIVE_POSITION",
     "SCALE",
+    "SCALES",
+    "SLOPE",
     "SPARED_ROLES",
+    "STATE_SPACE",
+    "TOKEN",
     "WEIGHT",
+    "Described",
     "RuleMatchesNothing",
     "all_layers",
     "build_optimizer",
     "decays_by_default",
+    "described",
     "first_matches",
     "held",
     "layers_of",

@@ -1,19 +1,8 @@
-"""Which variables rules select: patterns, paths, and the default without a rule."""
+"""Which variables the patterns of rules select by their paths."""
 
 import re
 
 from keras_decay.ground import validation
-
-# Kernels are decayed. Variables that shift or scale a layer's output are not, whatever
-# their rank: biases and scales of some layers have rank 2.
-SPARED_NAMES = frozenset(("bias", "gamma", "beta", "scale", "offset", "alpha"))
-SPARED_PREFIX = "moving_"
-
-
-def decays_by_default(path, rank):
-    """Whether a variable that no rule matches is decayed."""
-    name = path.rsplit("/", 1)[-1]
-    return rank >= 2 and name not in SPARED_NAMES and not name.startswith(SPARED_PREFIX)
 
 
 def pattern(name, value):

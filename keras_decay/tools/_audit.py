@@ -9,7 +9,7 @@ from keras_decay.tools._live import audit_live
 from keras_decay.tools._plan import Plan
 
 
-def audit(model, *, steps_per_epoch=None, epochs=None):
+def audit(model, *, steps_per_epoch=None, epochs=None, probe=True):
     """Which decay every variable of a model really undergoes, measured, not believed.
 
     For each variable: its penalty in the loss, its decay in the optimizer, and what
@@ -26,7 +26,8 @@ def audit(model, *, steps_per_epoch=None, epochs=None):
     is not built yet is built, as `fit` would build it, unless it is to remember the
     weights that it is built on; nothing else is changed. Where
     the learning rate is zero at the present step, a step of the schedule is looked at
-    where it is not. Weights that are all zero are measured at one.
+    where it is not. Weights that are all zero are measured at one. With `probe=False`
+    no step is made, and nothing is measured.
 
     Faults are in `warnings`, each with its remedy: L2 in the loss under an adaptive
     optimizer, or together with decay; decayed biases and normalisation scales; decay
@@ -42,6 +43,10 @@ def audit(model, *, steps_per_epoch=None, epochs=None):
             variables are listed without having been probed.
         steps_per_epoch: Batches in an epoch, a positive integer, or None if unknown.
         epochs: Epochs of the run from its start, a positive integer, or None.
+        probe: Whether to make steps and measure. Without them a large model is audited
+            at once: everything comes from reading the settings, the rows say "not
+            measured", and faults that only show in a step are not found, such as decay
+            that rounds away or that a constraint undoes.
 
     Returns:
         An `Audit`.
@@ -66,6 +71,7 @@ def audit(model, *, steps_per_epoch=None, epochs=None):
     plan = Plan(
         _count("steps_per_epoch", steps_per_epoch),
         _count("epochs", epochs),
+        validation.boolean("probe", probe),
     )
     if isinstance(model, (str, os.PathLike)):
         from keras_decay.tools._model_file import audit_file

@@ -3,6 +3,7 @@
 from keras_decay.ground.arithmetic import HALF
 from keras_decay.tools._finding import about
 from keras_decay.tools._probe import precision
+from keras_decay.tools._rows import NOT_MEASURED
 
 
 def no_effect(subjects, plan):
@@ -68,9 +69,18 @@ def rebuilding_at_late_steps(subjects, plan):
         and s.promise is not None
         and s.verdict not in ("no effect", "less than promised")
     ]
-    return rebuilding(
-        "decay-less-than-promised", hit, "decay is about half of what it should be"
-    )
+    unknown = [s for s in hit if s.verdict == NOT_MEASURED]
+    code = "decay-less-than-promised"
+    return [
+        *rebuilding(
+            code,
+            [s for s in hit if s not in unknown],
+            "decay is about half of what it should be",
+        ),
+        *rebuilding(
+            code, unknown, "decay is less than it should be, and was not measured"
+        ),
+    ]
 
 
 def rebuilding(code, subjects, what):

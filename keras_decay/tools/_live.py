@@ -50,7 +50,7 @@ def audit_live(model, plan):
         for promise in filter(None, (promises[id(v)] for v in variables)):
             if promise.key not in totals:
                 totals[promise.key] = plan.total(promise, view.micro_steps)
-    if any(owners):
+    if owners and plan.probe:
         probed = [(v, [x for x in vs if not is_overwritten(x)]) for v, vs in views]
         measurements = measure(model, probed, promises, steps)
     subjects = []
@@ -175,6 +175,8 @@ def header_of(model, optimizer, views, steps, rates, plan):
         xla = xla_text(model, [view for view, _ in views])
         if xla is not None:
             header["update compiled by XLA"] = xla
+        if views and not plan.probe:
+            header["probe"] = "not run: what settings promise was read, not measured"
     if plan.steps_per_epoch is not None:
         header["plan"] = f"{plan.steps_per_epoch} batches per epoch" + (
             f", {plan.epochs} epochs" if plan.epochs else ""

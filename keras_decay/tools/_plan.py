@@ -8,10 +8,17 @@ EXACT = 512  # steps up to which every one is added; beyond, as many midpoints s
 
 
 class Plan(NamedTuple):
-    """How many batches an epoch has and how many epochs there are; None if unknown."""
+    """What is audited.
+
+    Attributes:
+        steps_per_epoch: How many batches an epoch has; None if unknown.
+        epochs: How many epochs there are; None if unknown.
+        probe: Whether steps are made to measure the decay.
+    """
 
     steps_per_epoch: int | None
     epochs: int | None
+    probe: bool = True
 
     def total(self, promise, micro_steps):
         """Σ_t c_t λ_t over the steps of the whole run, from its first; or None.

@@ -81,6 +81,8 @@ def subject_of(variable, view, promise, measurement, plan, step, total, trainabl
     """
     row = empty_row(variable.path, variable.shape, str(variable.dtype))
     verdict = verdict_on(variable, view, promise, measurement)
+    if view is not None and not plan.probe:
+        verdict = NOT_MEASURED
     share = effective_share(promise, measurement, verdict, step)
     row.update(
         trainable=trainable,
@@ -102,6 +104,7 @@ def subject_of(variable, view, promise, measurement, plan, step, total, trainabl
     return Subject(variable, view, promise, measurement, verdict, row)
 
 
+NOT_MEASURED = "not measured"  # since the user wants no step to be made
 NOT_AS_PROMISED = ("no effect", "less than promised", "more than promised")
 
 

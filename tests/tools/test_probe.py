@@ -327,3 +327,59 @@ def test_mixed_precision_and_its_loss_scaling():
         1e-3, rel=2e-2
     )
     assert report.header["optimizer"].startswith("LossScaleOptimizer: Decoupled")
+
+
+def rounded_away():
+    return dense(K.AdamW(1e-3, weight_decay=0.1), dtype="bfloat16")
+
+
+def no_step(*arguments):
+    raise AssertionError("a step was made")
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_without_the_probe_no_step_is_made(monkeypatch, ours):
+    make = kd.AdamW if ours else K.AdamW
+    model = dense(make(1e-3, weight_decay=0.1))
+    model.optimizer.build(model.trainable_variables)
+    before = state(model)
+    measured = kd.audit(model, steps_per_epoch=10, epochs=5)
+    monkeypatch.setattr(type(model.optimizer), "apply", no_step)
+    report = kd.audit(model, steps_per_epoch=10, epochs=5, probe=False)
+    assert state(model) == before
+    assert "not measured" in report.header["probe"]
+    assert "probe" not in measured.header
+    known = ("measured_shrink", "probe", "promised_shrink")
+    for row, other in zip(report.rows, measured.rows, strict=True):
+        assert row["probe"] == "not measured" and row["measured_shrink"] is None
+        assert {k: v for k, v in row.items() if k not in known} == {
+            k: v for k, v in other.items() if k not in known
+        }
+        if row["decay"]:
+            assert row["promised_shrink"] == pytest.approx(other["promised_shrink"])
+    assert [w.code for w in report.warnings] == [w.code for w in measured.warnings]
+
+
+def test_what_only_a_step_shows_is_not_found_without_it():
+    assert "decay-rounds-away" in {w.code for w in kd.audit(rounded_away()).warnings}
+    report = kd.audit(rounded_away(), probe=False)
+    assert {w.code for w in report.warnings} == {"bias-or-norm-decayed"}
+    if hasattr(K, "ScheduleFreeAdamW"):
+        model = dense(K.ScheduleFreeAdamW(1e-2, weight_decay=0.1))
+        (found,) = [
+            w
+            for w in kd.audit(model, probe=False).warnings
+            if w.code == "decay-less-than-promised"
+        ]
+        assert "was not measured" in found.sentence
+
+
+def test_a_model_without_an_optimizer_is_not_probed_either_way():
+    for probe in (True, False):
+        rows = kd.audit(dense(), probe=probe).rows
+        assert {row["probe"] for row in rows} == {"not probed"}
+
+
+def test_probe_is_true_or_false():
+    with pytest.raises(TypeError, match="`probe` must be"):
+        kd.audit(dense(), probe=1)

@@ -1,25 +1,15 @@
 """Rules for a model that exists: what a preset decays, and one rule for each path."""
 
+import fnmatch
 import re
 
 import keras
 
 from keras_decay.ground import validation
-from keras_decay.models import (
-    BIAS,
-    EMBEDDING,
-    SCALE,
-    decays_by_default,
-    variable_kinds,
-)
+from keras_decay.models import decays_by_default, described
+from keras_decay.optimizers.rules.recipes import RECIPES
 
-# The kinds of variables that a preset spares; "kernels" goes by path and rank.
-SPARED_KINDS: dict[str, tuple[str, ...]] = {
-    "no_bias_norm": (BIAS, SCALE),
-    "no_bias_norm_embedding": (BIAS, SCALE, EMBEDDING),
-    "everything": (),
-}
-PRESETS = ("kernels", *SPARED_KINDS)
+PRESETS = ("kernels", *RECIPES)
 
 
 def check_preset(preset):
@@ -46,18 +36,44 @@ def check_model(model):
         raise ValueError(validation.received("model", model, must, remedy))
 
 
-def decayed(preset, model):
+def decayed(preset, model, no_weight_decay=()):
     """Whether the preset decays each trainable variable, as a list of booleans."""
     variables = model.trainable_variables
     if preset == "kernels":
         yes = [decays_by_default(v.path, len(v.shape)) for v in variables]
     else:
-        yes = [kind not in SPARED_KINDS[preset] for kind in variable_kinds(model)]
+        yes = [not RECIPES[preset](variable) for variable in described(model)]
     # The scales of float8 layers are overwritten with their "gradients", not trained.
     return [
-        y and not getattr(v, "overwrite_with_gradient", False)
+        y
+        and not getattr(v, "overwrite_with_gradient", False)
+        and not any(matches_name(each, v.path) for each in no_weight_decay)
         for v, y in zip(variables, yes, strict=True)
     ]
+
+
+def check_no_weight_decay(patterns, model):
+    """Refuse anything but shell patterns that each match a variable of the model."""
+    must = "a list of names or shell patterns"
+    is_list = isinstance(patterns, (list, tuple, set, frozenset))
+    if not is_list or not all(isinstance(each, str) for each in patterns):
+        raise TypeError(validation.received("no_weight_decay", patterns, must))
+    # Frozen variables count, so that the list of a model outlives freezing.
+    paths = [weight.path for weight in model.weights]
+    for each in patterns:
+        if not any(matches_name(each, path) for path in paths):
+            must = f"{must}, each of which matches a variable; {each!r} matches none"
+            remedy = "The variables are:" + "".join(f"\n  {path}" for path in paths)
+            raise ValueError(
+                validation.received("no_weight_decay", patterns, must, remedy)
+            )
+
+
+def matches_name(pattern, path):
+    """Whether a shell pattern matches a path or its last components."""
+    parts = path.split("/")
+    ends = ("/".join(parts[i:]) for i in range(len(parts)))
+    return any(fnmatch.fnmatchcase(end, pattern) for end in ends)
 
 
 def rules_by_path(model, strengths):

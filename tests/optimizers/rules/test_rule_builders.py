@@ -468,7 +468,8 @@ BAD = {
         lambda: preset("kernel"),
         ValueError,
         "`preset` must be one of 'kernels', 'no_bias_norm', 'no_bias_norm_embedding', "
-        "'everything'. Received: preset='kernel'",
+        "'everything', 'timm', 'hf_trainer', 'nanogpt', 'swin', 'dinov2'. Received: "
+        "preset='kernel'",
     ),
     "no preset": (lambda: preset(None), TypeError, "`preset` must be one of"),
     "not a model": (lambda: preset(model=[1]), TypeError, "`model` must be a built"),
