@@ -41,6 +41,7 @@ PROTECTED = {
         "_flatten_layers",  # of a layer: the layers that Keras tracks within it
     },
     "optimizers": {
+        "_replace",  # of a NamedTuple
         "_check_variables_are_known",
         "_get_variable_index",
         "_model_variables_moving_average",

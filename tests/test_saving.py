@@ -319,6 +319,8 @@ def test_files_of_one_backend_load_on_another(tmp_path, run_python):
     written = tmp_path / f"{kind}.json"
     for other in others:
         environment = {"KERAS_BACKEND": other}
-        run_python(GO_ON.format(helpers=HELPERS), tmp_path, kind, environment=environment)
+        run_python(
+            GO_ON.format(helpers=HELPERS), tmp_path, kind, environment=environment
+        )
         assert json.loads(written.read_text())["matched"]
         written.unlink()

@@ -7,6 +7,7 @@ of decay and the builders of rules. The others are for the rooms above:
 - `coupling_factor`: c_t.
 - `PLAIN`, `Circumstances`: the form of a plain number; what a form may look at.
 - `Origin`: where a form gets the values from that it remembers.
+- `RateOfConstrained`: the error about a factor on the rate of a constrained variable.
 - `REBUILDING`, `is_one_of`: Keras' optimizers by name, some of them new in Keras.
 """
 
@@ -24,7 +25,12 @@ from keras_decay.optimizers.forms import (
     TouchedRowsDecay,
 )
 from keras_decay.optimizers.inner import REBUILDING, is_one_of
-from keras_decay.optimizers.rules import layerwise_rules, preset_rules
+from keras_decay.optimizers.rules import (
+    RateOfConstrained,
+    Rule,
+    layerwise_rules,
+    preset_rules,
+)
 from keras_decay.optimizers.strength import coupling_factor
 
 __all__ = [
@@ -37,6 +43,8 @@ __all__ = [
     "DecayToward",
     "DecoupledWeightDecay",
     "Origin",
+    "RateOfConstrained",
+    "Rule",
     "StableDecay",
     "TargetNormDecay",
     "TouchedRowsDecay",

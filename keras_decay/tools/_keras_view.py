@@ -101,6 +101,11 @@ class KerasView:
             expected=lambda w, step: (1 - np.float64(rate(step) * strength)) * w,
         )
 
+    def rate_factor(self, variable):
+        """By which factor the variable's rate differs from the optimizer's."""
+        del variable
+        return 1.0
+
     def _setting(self, variable):
         """The name of the setting that says how strongly the variable is decayed."""
         optimizer = self.optimizer

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_decay.models import RuleMatchesNothing, layers_of, unique
+from keras_decay.optimizers import RateOfConstrained
 from keras_decay.tools._findings import findings_on
 from keras_decay.tools._keras_view import parts, variables_of
 from keras_decay.tools._plan import step_to_audit
@@ -86,7 +87,7 @@ def build(optimizer, model):
     if optimizer is None:
         return None
     if optimizer.built:
-        return _rule_that_matches_nothing(lambda: None, optimizer)
+        return _fault_of_a_rule(lambda: None, optimizer)
     unbuilt = [layer.name for layer in layers_of(model) if not layer.built]
     if unbuilt:
         # The optimizer would never know of the variables that are still to come.
@@ -110,12 +111,12 @@ def build(optimizer, model):
     if is_distributed(model):
         scope = model.distribute_strategy.scope()
     with scope:
-        return _rule_that_matches_nothing(
+        return _fault_of_a_rule(
             lambda: optimizer.build(model.trainable_variables), optimizer
         )
 
 
-def _rule_that_matches_nothing(build, optimizer):
+def _fault_of_a_rule(build, optimizer):
     try:
         build()
         for part in parts(optimizer):
@@ -125,6 +126,12 @@ def _rule_that_matches_nothing(build, optimizer):
             "rule-matches-nothing",
             f"{error.sentence}.",
             "Correct the pattern; it is searched for in the variables' paths.",
+        )
+    except RateOfConstrained as error:
+        return (
+            "rate-of-constrained-variable",
+            f"{error.sentence}.",
+            "Take the constraint off, or put a rule for this variable before that one.",
         )
     return None
 
