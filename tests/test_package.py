@@ -39,6 +39,7 @@ ROOMS = [
 PROTECTED = {
     "models": {
         "_flatten_layers",  # of a layer: the layers that Keras tracks within it
+        "_nodes_by_depth",  # of a functional model: how data flows through it
     },
     "optimizers": {
         "_replace",  # of a NamedTuple

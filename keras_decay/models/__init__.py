@@ -5,6 +5,7 @@
 - `held`: the layers and variables among a layer's attributes.
 - `owners_by_id`: the layers that hold each variable.
 - `unique`: variables or layers, each once.
+- `is_ordered`, `layers_before`: whether Keras knows the order of layers, and the order.
 - `variable_kinds`: bias, scale, embedding or weight, for each trainable variable.
 - `role_of`: what a variable is in its layer, by its path.
 - `decays_by_default`: whether a variable that no rule matches is decayed.
@@ -24,6 +25,7 @@ from keras_decay.models.kinds import (
     variable_kinds,
 )
 from keras_decay.models.optimizer import build_optimizer
+from keras_decay.models.order import is_ordered, layers_before
 from keras_decay.models.paths import (
     RuleMatchesNothing,
     decays_by_default,
@@ -51,6 +53,8 @@ __all__ = [
     "decays_by_default",
     "first_matches",
     "held",
+    "is_ordered",
+    "layers_before",
     "layers_of",
     "matches",
     "owners_by_id",

@@ -38,8 +38,10 @@ ROLES = {
 SPARED_ROLES = ("bias", "norm scale", "norm shift")
 
 
-def variable_kinds(model):
+def variable_kinds(model, variables=None):
     """The kind of each trainable variable of a model, in the model's order.
+
+    With `variables`, the kind of each of these variables of the model instead.
 
     The layer that owns a variable decides: a normalisation's variables are scales, an
     `Embedding`'s are embeddings, whatever their rank and name. In layers that are not
@@ -47,7 +49,8 @@ def variable_kinds(model):
     attribute that holds it.
     """
     holders = holders_by_id(model)
-    return [_kind(v, holders.get(id(v), ())) for v in model.trainable_variables]
+    variables = model.trainable_variables if variables is None else variables
+    return [_kind(v, holders.get(id(v), ())) for v in variables]
 
 
 def role_of(path):

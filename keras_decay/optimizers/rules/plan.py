@@ -139,9 +139,7 @@ class DecayPlan:
             decay = self.decay_of(index)
             if decay is not None and decay.rate_factor != 1:
                 entry = (self.outcome or [])[index]
-                raise RateOfConstrained(
-                    entry["rule"], decay.rate_factor, entry["path"]
-                )
+                raise RateOfConstrained(entry["rule"], decay.rate_factor, entry["path"])
 
     def decide(self, entries):
         """Take over the rules of a saved match of these variables.
