@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         TouchedRowsDecay,
         layerwise_rules,
         preset_rules,
+        set_weight_decay,
     )
     from keras_decay.regularizers import (
         L1,
@@ -118,6 +119,7 @@ __all__ = [
     "preset_rules",
     "prune",
     "regularize",
+    "set_weight_decay",
     "sparsity",
     "strength_grid",
     "sweep",
@@ -145,6 +147,7 @@ _HOMES = {
         "TouchedRowsDecay",
         "layerwise_rules",
         "preset_rules",
+        "set_weight_decay",
     ),
     "regularizers": (
         "L1",

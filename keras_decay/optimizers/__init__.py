@@ -1,7 +1,8 @@
 """Decoupled weight decay around any Keras optimizer.
 
 The public names are `DecoupledWeightDecay`, its aliases `AdamW` and `SGDW`, the forms
-of decay and the builders of rules. The others are for the rooms above:
+of decay, `Rule`, the builders of rules and `set_weight_decay`. The others are for the
+rooms above:
 
 - `effective_decay`: c_t λ_t of a step, as plain numbers.
 - `coupling_factor`: c_t.
@@ -12,6 +13,7 @@ of decay and the builders of rules. The others are for the rooms above:
 """
 
 from keras_decay.optimizers.aliases import SGDW, AdamW
+from keras_decay.optimizers.changing import set_weight_decay
 from keras_decay.optimizers.decoupled import DecoupledWeightDecay
 from keras_decay.optimizers.effective import effective_decay
 from keras_decay.optimizers.forms import (
@@ -53,4 +55,5 @@ __all__ = [
     "is_one_of",
     "layerwise_rules",
     "preset_rules",
+    "set_weight_decay",
 ]
