@@ -122,6 +122,17 @@ CONTRACTS = {
     "with rules": Contract(
         decoupled, "optimizer", {"rules": [("kernel", 0.1, "schedule")]}
     ),
+    "Rule": Contract(
+        kd.Rule,
+        "rule",
+        {"pattern": "kernel", "strength": 0.1, "learning_rate": 0.5},
+        ("strength",),
+    ),
+    "with a Rule": Contract(
+        decoupled,
+        "optimizer",
+        {"weight_decay": 0.1, "rules": [kd.Rule("kernel", learning_rate=0.5)]},
+    ),
     "with schedule": Contract(
         decoupled,
         "optimizer",
@@ -163,6 +174,7 @@ for name, contract in [(n, c) for n, c in CONTRACTS.items() if c.kind == "form"]
 PENALTIES = [name for name, c in CONTRACTS.items() if c.kind == "penalty"]
 OPTIMIZERS = [name for name, c in CONTRACTS.items() if c.kind == "optimizer"]
 FORMS = [name for name, c in CONTRACTS.items() if c.kind == "form"]
+RULES = [name for name, c in CONTRACTS.items() if c.kind == "rule"]
 CONSTRAINTS = [name for name, c in CONTRACTS.items() if c.kind == "constraint"]
 CALLBACKS = [name for name, c in CONTRACTS.items() if c.kind == "callback"]
 BAD_STRENGTHS = {
@@ -185,7 +197,7 @@ def test_every_public_class_has_a_contract():
     assert classes - NO_CONTRACT <= set(CONTRACTS)
 
 
-@pytest.mark.parametrize("name", PENALTIES + OPTIMIZERS + FORMS + CONSTRAINTS)
+@pytest.mark.parametrize("name", PENALTIES + OPTIMIZERS + FORMS + CONSTRAINTS + RULES)
 def test_config_survives_json(name):
     thing = CONTRACTS[name]()
     config = thing.get_config()
@@ -196,7 +208,7 @@ def test_config_survives_json(name):
     assert json.dumps(config) == text, "from_config changed its argument"
 
 
-@pytest.mark.parametrize("name", PENALTIES + OPTIMIZERS + FORMS + CONSTRAINTS)
+@pytest.mark.parametrize("name", PENALTIES + OPTIMIZERS + FORMS + CONSTRAINTS + RULES)
 def test_keras_serialises_and_deserialises(name):
     thing = CONTRACTS[name]()
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(thing)))

@@ -39,8 +39,10 @@ ROOMS = [
 PROTECTED = {
     "models": {
         "_flatten_layers",  # of a layer: the layers that Keras tracks within it
+        "_nodes_by_depth",  # of a functional model: how data flows through it
     },
     "optimizers": {
+        "_replace",  # of a NamedTuple
         "_check_variables_are_known",
         "_get_variable_index",
         "_model_variables_moving_average",

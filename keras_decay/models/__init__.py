@@ -5,6 +5,7 @@
 - `held`: the layers and variables among a layer's attributes.
 - `owners_by_id`: the layers that hold each variable.
 - `unique`: variables or layers, each once.
+- `is_ordered`, `layers_before`: whether Keras knows the order of layers, and the order.
 - `variable_kinds`: bias, scale, embedding, weight, …, for each trainable variable.
 - `described`: the same, as `Described`, with ranks and names.
 - `role_of`: what a variable is in its layer, by its path.
@@ -13,6 +14,7 @@
 - `first_matches`, `matches`: which of some patterns decides for each path.
 - `RuleMatchesNothing`: the error about a pattern that decides nothing.
 - `build_optimizer`: the optimizer's variables, created before the first step.
+- `optimizers_within`, `parts_of`, `innermost`: optimizers within optimizers.
 """
 
 from keras_decay.models.kinds import (
@@ -39,6 +41,7 @@ from keras_decay.models.kinds import (
     variable_kinds,
 )
 from keras_decay.models.optimizer import build_optimizer
+from keras_decay.models.order import is_ordered, layers_before
 from keras_decay.models.paths import (
     RuleMatchesNothing,
     first_matches,
@@ -52,6 +55,7 @@ from keras_decay.models.walk import (
     owners_by_id,
     unique,
 )
+from keras_decay.models.wrapped import innermost, optimizers_within, parts_of
 
 __all__ = [
     "BATCH_NORM",
@@ -78,9 +82,14 @@ __all__ = [
     "described",
     "first_matches",
     "held",
+    "innermost",
+    "is_ordered",
+    "layers_before",
     "layers_of",
     "matches",
+    "optimizers_within",
     "owners_by_id",
+    "parts_of",
     "pattern",
     "role_of",
     "unique",

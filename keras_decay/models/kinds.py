@@ -70,17 +70,22 @@ class Described(NamedTuple):
     names: tuple[str, ...]
 
 
-def described(model):
-    """The `Described` of each trainable variable of a model, in the model's order."""
+def described(model, variables=None):
+    """The `Described` of each trainable variable of a model, in the model's order.
+
+    With `variables`, that of each of these variables of the model instead.
+    """
     holders = holders_by_id(model)
     return [
         _described(variable, holders.get(id(variable), ()), f"{model.name}/")
-        for variable in model.trainable_variables
+        for variable in (model.trainable_variables if variables is None else variables)
     ]
 
 
-def variable_kinds(model):
+def variable_kinds(model, variables=None):
     """The kind of each trainable variable of a model, in the model's order.
+
+    With `variables`, the kind of each of these variables of the model instead.
 
     The layer that owns a variable decides: a normalisation's variables are scales, an
     `Embedding`'s are embeddings, whatever their rank and name. In layers that are not
@@ -88,7 +93,7 @@ def variable_kinds(model):
     attribute that holds it. What is still unknown is a scale if its rank is at most 1,
     else a weight.
     """
-    return [variable.kind for variable in described(model)]
+    return [variable.kind for variable in described(model, variables)]
 
 
 def role_of(path):

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_decay.ground import backend, validation
 from keras_decay.optimizers import building
-from keras_decay.optimizers.inner import check_inner
+from keras_decay.optimizers.inner import check_inner, check_rates
 from keras_decay.optimizers.rules import make_plan
 from keras_decay.optimizers.saving import from_config, state, to_config
 from keras_decay.optimizers.settings import AVERAGE, InnerSettings, ema_settings
@@ -73,9 +73,9 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
         coupling: `"learning_rate"`, `"schedule"`, `"independent"` or `"corrected"`.
         cautious: Decay by λ only the entries where u·w ≥ 0, that is, where the step
             does not already push the weight away from zero. The penalty is unaffected.
-        rules: A list of `(path regex, strength)` or `(path regex, strength, coupling)`,
-            with a strength as in `weight_decay`, or a `Penalty`, or None to spare the
-            variables. The first rule whose regex is found (`re.search`) in a
+        rules: A list of `(path regex, strength)`, `(path regex, strength, coupling)` or
+            `Rule`, with a strength as in `weight_decay`, or a `Penalty`, or None to
+            spare the variables. The first rule whose regex is found (`re.search`) in a
             variable's path decides for it.
         base_learning_rate: η_0, a positive number. By default the learning rate at
             construction; to be given if that is a schedule and the coupling needs it.
@@ -144,6 +144,7 @@ class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
             jit_compile = validation.boolean("jit_compile", jit_compile)
         self.jit_compile = jit_compile
         self._plan = make_plan(weight_decay, penalty, rules, self.coupling)
+        check_rates(optimizer, self._plan.named_rates())
         building.track_strengths(self)
         for argument, form in self._plan.named_forms():
             form.check(argument, optimizer)

@@ -7,6 +7,8 @@ from keras_decay.ground import validation
 # These rebuild the weight at every step from state of their own, so that a decay of the
 # weight alone is lost (Ftrl) or halved (ScheduleFreeAdamW).
 REBUILDING = ("Ftrl", "ScheduleFreeAdamW")
+# Their displacement is not proportional to η: Adafactor bounds η by 1/√t.
+NOT_PROPORTIONAL = ("Adafactor",)
 
 
 def check_inner(optimizer, wrapper):
@@ -55,6 +57,25 @@ def check_inner(optimizer, wrapper):
             "it averages weights itself, before they are decayed. Give `use_ema` and "
             "its settings to DecoupledWeightDecay instead."
         )
+
+
+def check_rates(optimizer, named_rates):
+    """Refuse factors on the rate of an optimizer whose step is not proportional to it.
+
+    Args:
+        optimizer: The inner optimizer.
+        named_rates: Pairs (name of the argument, factor).
+    """
+    if not is_one_of(optimizer, NOT_PROPORTIONAL):
+        return
+    for name, factor in named_rates:
+        if factor != 1:
+            kind = type(optimizer).__name__
+            must = f"1 around {kind}, whose steps are not proportional to its rate"
+            remedy = (
+                f"Use Adam, or MultiOptimizer with {kind} for these variables alone."
+            )
+            raise ValueError(validation.received(name, factor, must, remedy))
 
 
 def serialize_inner(optimizer):

@@ -5,8 +5,20 @@ wrapper's own. Setting one that could no longer act is refused.
 """
 
 from keras_decay.ground import validation
+from keras_decay.optimizers.inner import is_one_of
 
 CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
+# Settings for which an optimizer makes variables in `build` unless they are off, and
+# settings that nothing reads after `build`.
+SWITCHED_ON = {
+    "SGD": ("momentum",),
+    "RMSprop": ("momentum", "centered"),
+    "Adam": ("amsgrad",),
+}
+FIXED = {
+    "Adagrad": ("initial_accumulator_value",),
+    "Muon": ("exclude_layers", "exclude_embeddings"),
+}
 AVERAGE = ("use_ema", "ema_momentum", "ema_overwrite_frequency")
 
 
@@ -66,6 +78,34 @@ def accumulation(wrapper, name, value):
             "optimizer at construction."
         )
     return value
+
+
+def check_hyperparameter(wrapper, name, value):
+    """Refuse a value of an inner setting that could not act, or acts as decay."""
+    inner = _inner_of(wrapper)
+    if name == "adam_weight_decay" and value:
+        raise ValueError(
+            f"`{name}` must be 0, since decay is the wrapper's. Received: "
+            f"{name}={value!r}. Set `weight_decay` of the wrapper, or give `rules`."
+        )
+    if not wrapper.built:
+        return
+    present = getattr(inner, name)
+    turned_on = _is_among(SWITCHED_ON, inner, name) and value and not present
+    if turned_on or (_is_among(FIXED, inner, name) and value != present):
+        kind = type(inner).__name__
+        raise ValueError(
+            f"`{name}` must be set before the optimizer is built, which is when {kind} "
+            f"looks at it. Received: {name}={value!r}. Give it to {kind} at "
+            "construction."
+        )
+
+
+def _is_among(names_by_kind, inner, name):
+    return any(
+        name in names and is_one_of(inner, [kind])
+        for kind, names in names_by_kind.items()
+    )
 
 
 def average(wrapper, name, value):
@@ -185,6 +225,7 @@ class InnerSettings:
 
     def __setattr__(self, name, value):
         if _belongs_to_inner(self, name):
+            check_hyperparameter(self, name, value)
             setattr(self.optimizer, name, value)
             return
         if name in AVERAGE and "optimizer" in self.__dict__:

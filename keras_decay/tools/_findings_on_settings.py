@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_decay.models import layers_of
+from keras_decay.models import layers_of, optimizers_within, parts_of
 from keras_decay.tools._finding import about
 from keras_decay.tools._penalties import same
 
@@ -100,7 +100,7 @@ def regularized(layer):
             yield attribute, weights[0]
 
 
-# What every optimizer of Keras' has, and loss scaling keeps without using it.
+# What every optimizer of Keras' has, and those that pass weights on keep without use.
 UNUSED = (
     "weight_decay",
     "clipnorm",
@@ -111,20 +111,34 @@ UNUSED = (
 )
 
 
-def settings_of_loss_scaling(model, subjects, views):
-    outer = getattr(model, "optimizer", None)  # none before `compile`
-    if not isinstance(outer, keras.optimizers.LossScaleOptimizer):
-        return []
+def settings_of_outer_optimizers(model, subjects, views):
     found = []
-    for name in UNUSED:
-        value = getattr(outer, name)
-        if value is not None and value is not False:
+    optimizer = getattr(model, "optimizer", None)  # none before `compile`
+    within = [] if optimizer is None else optimizers_within(optimizer)
+    for outer in within:
+        if isinstance(outer, keras.optimizers.LossScaleOptimizer):
+            code = "setting-of-loss-scaling"
+            inside = "the optimizer inside nothing but the learning rate"
+            where = "inside: model.optimizer.inner_optimizer"
+        elif parts_of(outer) != [outer]:
+            code = "setting-of-multi-optimizer"
+            inside = "the optimizers inside nothing but the loss scale factor"
+            where = "on the parts: model.optimizer.optimizers[i]"
+        else:
+            continue
+        for name in UNUSED:
+            value = getattr(outer, name)
+            if value is None or value is False:
+                continue
+            remedy = f"Set it {where}.{name} = {value!r}."
+            if name == "weight_decay" and any(v.carries_rounding for v in views):
+                remedy += f" Or call kd.set_weight_decay(model, {value!r})."
             found += about(
-                "setting-of-loss-scaling",
+                code,
                 subjects,
-                f"LossScaleOptimizer.{name} is set to {value!r}, which has no effect: "
-                "Keras hands the optimizer inside nothing but the learning rate.",
-                f"Set it inside: model.optimizer.inner_optimizer.{name} = {value!r}.",
+                f"{type(outer).__name__}.{name} is set to {value!r}, which has no "
+                f"effect: Keras hands {inside}.",
+                remedy,
             )
     return found
 
@@ -133,5 +147,5 @@ ON_SETTINGS = (
     exclusions_not_saved,
     exclusions_by_backend,
     regularizers_of_layers,
-    settings_of_loss_scaling,
+    settings_of_outer_optimizers,
 )

@@ -28,15 +28,6 @@ ADAPTIVE = (
 SETTINGS = ("weight_decay", "adam_weight_decay")
 
 
-def parts(optimizer):
-    """The optimizers that update weights, inside loss scaling and MultiOptimizer."""
-    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        return parts(optimizer.inner_optimizer)
-    if is_one_of(optimizer, ["MultiOptimizer"]):
-        return [part for inner in optimizer.optimizers for part in parts(inner)]
-    return [optimizer]
-
-
 def variables_of(optimizer):
     """The weights that an optimizer was built to update."""
     return list(optimizer._trainable_variables)
@@ -100,6 +91,11 @@ class KerasView:
             share=lambda step: rate(step) * strength,
             expected=lambda w, step: (1 - np.float64(rate(step) * strength)) * w,
         )
+
+    def rate_factor(self, variable):
+        """By which factor the variable's rate differs from the optimizer's."""
+        del variable
+        return 1.0
 
     def _setting(self, variable):
         """The name of the setting that says how strongly the variable is decayed."""

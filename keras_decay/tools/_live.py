@@ -6,9 +6,10 @@ from typing import Any
 
 import keras
 
-from keras_decay.models import RuleMatchesNothing, layers_of, unique
+from keras_decay.models import RuleMatchesNothing, layers_of, parts_of, unique
+from keras_decay.optimizers import RateOfConstrained
 from keras_decay.tools._findings import findings_on
-from keras_decay.tools._keras_view import parts, variables_of
+from keras_decay.tools._keras_view import variables_of
 from keras_decay.tools._plan import step_to_audit
 from keras_decay.tools._probe import is_distributed, measure
 from keras_decay.tools._promise import number
@@ -31,7 +32,7 @@ def audit_live(model, plan):
     measurements: dict[int, Any] = {}
     steps, rates = {}, {}  # by the view's id
     if optimizer is not None and problem is None:
-        for part in parts(optimizer):
+        for part in parts_of(optimizer):
             view = view_of(part)
             known = {id(v) for v in variables_of(part)} & ids
             mine = [v for v in trainable if id(v) in known]
@@ -86,7 +87,7 @@ def build(optimizer, model):
     if optimizer is None:
         return None
     if optimizer.built:
-        return _rule_that_matches_nothing(lambda: None, optimizer)
+        return _fault_of_a_rule(lambda: None, optimizer)
     unbuilt = [layer.name for layer in layers_of(model) if not layer.built]
     if unbuilt:
         # The optimizer would never know of the variables that are still to come.
@@ -97,7 +98,7 @@ def build(optimizer, model):
             "`model.optimizer.build(model.trainable_variables)`. "
             f"Received: model={model.name}"
         )
-    if any(takes_initial(part) for part in parts(optimizer)):
+    if any(takes_initial(part) for part in parts_of(optimizer)):
         # Building is not ours to do: training may start from other weights.
         return (
             "starts-from-the-weights",
@@ -110,21 +111,27 @@ def build(optimizer, model):
     if is_distributed(model):
         scope = model.distribute_strategy.scope()
     with scope:
-        return _rule_that_matches_nothing(
+        return _fault_of_a_rule(
             lambda: optimizer.build(model.trainable_variables), optimizer
         )
 
 
-def _rule_that_matches_nothing(build, optimizer):
+def _fault_of_a_rule(build, optimizer):
     try:
         build()
-        for part in parts(optimizer):
+        for part in parts_of(optimizer):
             check_rules(part)
     except RuleMatchesNothing as error:
         return (
             "rule-matches-nothing",
             f"{error.sentence}.",
             "Correct the pattern; it is searched for in the variables' paths.",
+        )
+    except RateOfConstrained as error:
+        return (
+            "rate-of-constrained-variable",
+            f"{error.sentence}.",
+            "Take the constraint off, or put a rule for this variable before that one.",
         )
     return None
 

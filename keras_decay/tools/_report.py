@@ -15,7 +15,8 @@ class Audit:
             `path`, `shape`, `dtype`, `role`, `trainable`, `optimizer`,
             `penalty` (in the loss, with its convention of λ),
             `decay` (in the optimizer, as text), `strength` (λ as a number),
-            `coupling`, `promised_shrink` and `measured_shrink` (the share of the weight
+            `coupling`, `rate_factor` (of a rule on the learning rate of the variable),
+            `promised_shrink` and `measured_shrink` (the share of the weight
             that a step takes away, by the settings and in the probe),
             `shrink_per_step` (the effective one), `shrink_per_epoch`,
             `half_life_steps`, `half_life_epochs`, `planned_total` (Σ c_t λ_t over the

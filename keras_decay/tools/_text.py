@@ -12,6 +12,7 @@ FIELDS = (
     ("in the loss", "penalty", 14, 0),
     ("decay λ", "decay", 16, 0),
     ("coupling", "coupling", 24, 7),
+    ("rate ×", "rate_factor", 7, 2),
     ("per step", "shrink_per_step", 9, 1),
     ("per epoch", "shrink_per_epoch", 9, 5),
     ("half-life", "half_life_steps", 9, 4),
@@ -24,7 +25,7 @@ NOTE = (
 )
 # Columns of numbers, by the beginning of their keys; the last line is of `sparsity`.
 NUMBERS = (
-    *("shrink", "half", "planned"),
+    *("shrink", "half", "planned", "rate"),
     *("entries", "zeros", "fraction", "nans", "units", "dead", "unused"),
 )
 SHOWN = 4  # paths named in a warning
@@ -79,6 +80,8 @@ def cell(key, value):
     """A value in a few characters."""
     if value is None:
         return ""
+    if key == "rate_factor":
+        return "" if value == 1 else f"{value:.3g}"
     if key == "shape":
         return "×".join(map(str, value)) or "scalar"
     if key == "penalty":

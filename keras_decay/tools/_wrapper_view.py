@@ -5,6 +5,7 @@ import contextlib
 import numpy as np
 from keras import ops
 
+from keras_decay.ground import backend
 from keras_decay.ground.arithmetic import computable
 from keras_decay.optimizers import (
     PLAIN,
@@ -45,11 +46,9 @@ class WrapperView(KerasView):
 
     def promise(self, variable, rate):
         optimizer = self.optimizer
-        index = next(
-            i for i, v in enumerate(optimizer._trainable_variables) if v is variable
-        )
+        index = self._index_of(variable)
         decay = optimizer._plan.decay_of(index)
-        if decay is None:
+        if decay is None or (decay.form is None and decay.penalty is None):
             return None
         base = optimizer.base_learning_rate
         form = None if decay.form is PLAIN else decay.form
@@ -94,6 +93,14 @@ class WrapperView(KerasView):
             expected=expected if form is None or isinstance(form, STEADY) else None,
         )
 
+    def rate_factor(self, variable):
+        decay = self.optimizer._plan.decay_of(self._index_of(variable))
+        return 1.0 if decay is None else decay.rate_factor
+
+    def _index_of(self, variable):
+        known = self.optimizer._trainable_variables
+        return next(i for i, v in enumerate(known) if v is variable)
+
     def is_excluded(self, variable):
         return False
 
@@ -101,8 +108,18 @@ class WrapperView(KerasView):
         return []
 
     def control_step(self, grads, variables):
-        """One call of the wrapped optimizer alone."""
+        """One call of the wrapped optimizer alone, at the rates that rules give."""
+        native = backend.current()
+        factors = [self.rate_factor(variable) for variable in variables]
+        before = [
+            None if factor == 1 else native.snapshot(variable)
+            for variable, factor in zip(variables, factors, strict=True)
+        ]
         self.inner.apply(grads, variables)
+        for variable, factor, start in zip(variables, factors, before, strict=True):
+            if factor != 1:
+                moved = ops.convert_to_tensor(variable) - start
+                native.assign(variable, start + factor * moved)
 
     @contextlib.contextmanager
     def undisturbed(self):
@@ -131,7 +148,7 @@ def takes_initial(optimizer):
 
 
 def check_rules(optimizer):
-    """Raise the error about a rule of a `DecoupledWeightDecay` that matches nothing."""
+    """Raise the error about a rule that matches nothing, or that cannot act."""
     if is_wrapper(optimizer):
         optimizer._plan.check()
 

@@ -3,14 +3,16 @@
 The oracle of a setting that acts is the same optimizer of Keras' without the wrapper.
 """
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
-from support import to_numpy
+from support import make_variables, mostly_slow, to_numpy
 
 import keras_decay as kd
-from keras_decay.optimizers.settings import CLIPPING
+from keras_decay.optimizers.settings import AVERAGE, CLIPPING
 
 
 def step(optimizer, times=1):
@@ -86,6 +88,112 @@ def test_settings_of_one_kind_of_optimizer_read_through_and_act():
     np.testing.assert_allclose(step(optimizer, 2), step(bare, 2), rtol=1e-6)
     with pytest.raises(AttributeError, match="no attribute 'beta_1'"):
         optimizer.beta_1  # noqa: B018
+
+
+KINDS = {
+    "SGD": {},
+    "RMSprop": {},
+    "Adam": {},
+    "AdamW": {"weight_decay": 0.0},
+    "Adadelta": {},
+    "Adagrad": {},
+    "Adamax": {},
+    "Adafactor": {},
+    "Nadam": {},
+    "Lion": {},
+    "Lamb": {},
+    "Muon": {"weight_decay": 0.0, "adam_weight_decay": 0.0},
+}
+# What every optimizer has; the second line is tested in other tests.
+COMMON = ["learning_rate", "loss_scale_factor", *CLIPPING]
+OTHERS = ["gradient_accumulation_steps", "weight_decay", "adam_weight_decay", "name"]
+OTHERS += ["self", "kwargs", *AVERAGE]
+VALUES = {
+    **dict.fromkeys(("epsilon", "epsilon_1", "momentum"), 0.5),
+    "epsilon_2": 5.0,
+    **{"ns_steps": 2, "exclude_layers": ["kernel"], "clip_threshold": 0.01},
+    **{"learning_rate": 0.03, "loss_scale_factor": 4.0, "rms_rate": 0.7},
+    **dict.fromkeys(CLIPPING, 0.25),
+}
+TABLES = {"dense/kernel": (3, 4), "embedding/table": (3, 4), "dense/bias": (4,)}
+
+
+def hyperparameters(kind):
+    names = inspect.signature(getattr(keras.optimizers, kind).__init__).parameters
+    return [n for n in names if n not in COMMON and n not in OTHERS]
+
+
+# Nesterov's step needs momentum. Keras' Adafactor takes the smaller of η and 1/√t with
+# `relative_step` and without.
+NEEDED = {("SGD", "nesterov"): {"momentum": 0.9}}
+IDLE = [("Adafactor", "relative_step")]
+CELLS = [(kind, name) for kind in KINDS for name in hyperparameters(kind) + COMMON]
+QUICK = [cell for cell in CELLS if cell[0] in ("SGD", "Adagrad")]
+
+
+def moved(optimizer, name=None, value=None, steps=4):
+    """The variables after steps, between which one setting is set."""
+    rng = np.random.default_rng(0)
+    start = {key: rng.normal(size=shape) for key, shape in TABLES.items()}
+    variables = make_variables({k: w.astype("float32") for k, w in start.items()})
+    for step in range(steps):
+        grads = [rng.normal(size=shape).astype("float32") for shape in TABLES.values()]
+        optimizer.apply([ops.convert_to_tensor(g) for g in grads], variables)
+        if name is not None and step == 1:
+            setattr(optimizer, name, value)
+    return [to_numpy(v) for v in variables]
+
+
+@pytest.mark.parametrize("kind, name", mostly_slow(CELLS, QUICK))
+def test_every_setting_of_every_optimizer(kind, name):
+    """Read through the wrapper; set after two steps, it acts as on the bare one.
+
+    What Keras cannot do then, since it fails or nothing changes, is refused by name.
+    """
+
+    def make():
+        settings = {**KINDS[kind], **NEEDED.get((kind, name), {})}
+        return getattr(keras.optimizers, kind)(0.01, **settings)
+
+    wrapper = wrapped(make())
+    value = getattr(make(), name)
+    if name != "learning_rate":
+        assert getattr(wrapper, name) == value
+    other = VALUES.get(name)
+    if other is None:
+        other = not value if isinstance(value, bool) else value / 2
+    as_ever = moved(make())
+    try:
+        expected = moved(make(), name, other)
+        acts = any(np.any(a != b) for a, b in zip(as_ever, expected, strict=True))
+    except Exception:  # whatever Keras falls over
+        acts = False
+    if not acts and name not in COMMON and (kind, name) not in IDLE:
+        with pytest.raises(ValueError, match=f"`{name}` must be set before"):
+            moved(wrapper, name, other)
+        return
+    found = moved(wrapper, name, other)
+    for one, bare in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, bare, 1e-5, 1e-6)
+    assert to_numpy(getattr(wrapper, name)) == pytest.approx(other)
+    early, given = wrapped(make()), make()
+    for optimizer in (early, given):
+        setattr(optimizer, name, other)  # before it is built
+    for one, bare in zip(moved(early), moved(given), strict=True):
+        np.testing.assert_allclose(one, bare, 1e-5, 1e-6)
+
+
+@pytest.mark.parametrize("kind", mostly_slow(KINDS, ["SGD", "Muon"]))
+def test_what_cannot_act_is_refused_around_every_optimizer(kind):
+    optimizer = wrapped(getattr(keras.optimizers, kind)(0.01, **KINDS[kind]))
+    moved(optimizer)
+    for name, value in (("gradient_accumulation_steps", 2), ("use_ema", True)):
+        with pytest.raises(ValueError, match=f"`{name}` must be set before"):
+            setattr(optimizer, name, value)
+    if hasattr(optimizer, "adam_weight_decay"):
+        with pytest.raises(ValueError, match="`adam_weight_decay` must be 0"):
+            optimizer.adam_weight_decay = 0.1
+        optimizer.adam_weight_decay = None
 
 
 def test_rate_scale_and_count_are_those_of_the_wrapped_optimizer():

@@ -65,6 +65,43 @@ def test_couplings_are_measured(coupling):
     assert row["coupling"] == coupling
 
 
+@pytest.mark.parametrize("coupling", mostly_slow(COUPLINGS, ["learning_rate"]))
+def test_a_factor_on_the_rate_is_measured(coupling):
+    """Also while momentum moves the weights, m times as far as the optimizer would."""
+    m = 0.25
+    optimizer = kd.DecoupledWeightDecay(
+        K.Adam(0.01),
+        0.1,
+        coupling=coupling,
+        base_learning_rate=BASE,
+        rules=[kd.Rule("first", learning_rate=m), kd.Rule("ln", learning_rate=2)],
+    )
+    model = after(2, dense(optimizer))
+    before = state(model)
+    report = kd.audit(model)
+    assert state(model) == before and report.ok
+    row = row_of(report, "first/kernel")
+    c = COUPLINGS[coupling] * (m if coupling in ("learning_rate", "corrected") else 1)
+    assert row["measured_shrink"] == pytest.approx(0.1 * c, rel=2e-2)
+    assert row["promised_shrink"] == pytest.approx(0.1 * c, rel=1e-6)
+    assert row["probe"] == "as promised" and row["rate_factor"] == m
+    assert row_of(report, "first/bias")["rate_factor"] == m
+    assert row_of(report, "first/bias")["probe"] == "spared"
+    assert row_of(report, "ln/gamma")["rate_factor"] == 2
+    assert row_of(report, "head/kernel")["rate_factor"] == 1
+    assert "rate ×" in str(report) and "0.25" in str(report)
+    assert "rate ×" not in str(kd.audit(dense(kd.AdamW(0.01, 0.1))))
+
+
+def test_a_rule_that_cannot_act_is_a_finding():
+    rules = [kd.Rule("first", learning_rate=0.5)]
+    optimizer = kd.DecoupledWeightDecay(K.Adam(0.01), 0.1, rules=rules)
+    report = kd.audit(kernels(optimizer, kernel_constraint="non_neg"))
+    (finding,) = report.warnings
+    assert finding.code == "rate-of-constrained-variable"
+    assert "`rules[0].learning_rate` must be 1" in finding.sentence
+
+
 def test_an_l2_penalty_by_its_proximal_step():
     optimizer = kd.DecoupledWeightDecay(K.SGD(0.1), 0.2, penalty=kd.L2(0.3))
     row = row_of(kd.audit(dense(optimizer)), "first/kernel")

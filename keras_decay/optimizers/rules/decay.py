@@ -31,6 +31,13 @@ class Decay(NamedTuple):
     rate_factor: float = 1.0
 
 
+def rate_alone(rate_factor):
+    """The `Decay` that decays nothing at this factor m; None where that is nothing."""
+    if rate_factor == 1:
+        return None
+    return Decay(None, None, None, "learning_rate", rate_factor)
+
+
 def decay_of(name, value, penalty, coupling):
     """The `Decay` by λ and a checked penalty.
 

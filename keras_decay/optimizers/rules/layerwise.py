@@ -1,39 +1,51 @@
-"""`layerwise_rules`: rules whose strength falls from layer to layer."""
+"""`layerwise_rules`: rules whose λ, or rate, falls from layer to layer."""
 
 import re
 
-import keras
-
 from keras_decay.ground import validation
-from keras_decay.models import decays_by_default, pattern
+from keras_decay.models import pattern
+from keras_decay.optimizers.rules.depths import Unknown, depths_by_structure
 from keras_decay.optimizers.rules.model_rules import (
     check_model,
     check_preset,
     decayed,
     rules_by_path,
 )
+from keras_decay.optimizers.rules.rule import Rule
 
 
-def layerwise_rules(model, weight_decay, factor, *, groups=None, preset="kernels"):
-    """Rules whose strength falls from layer to layer, away from the output.
+def layerwise_rules(
+    model, weight_decay, factor, *, rate_factor=None, groups=None, preset="kernels"
+):
+    """Rules whose strength, or learning rate, falls from layer to layer.
 
-    A variable of depth d is decayed with the strength
+    A variable of depth d, counted from the output, is decayed with the strength λ_d,
+    and its learning rate is m_d times that of the optimizer:
 
-        λ_d = λ s^d
+        λ_d = λ s^d        m_d = r^d
 
-    where λ is `weight_decay` and s is `factor`. The depth counts from the output. Of
-    the layers in `model.layers`, from input to output, those count that have a weight
-    which `DecoupledWeightDecay` would decay by default, frozen or not; the last has
-    depth 0, the one before it depth 1. Whatever is inside a layer, be it a nested
-    model, attention or a wrapper, has that layer's depth. A layer that does not count,
-    such as a normalisation, goes with the one before it. Layers side by side have
-    different depths, in the order in which Keras lists them: give `groups` where that
-    is not meant. With `groups` the last group has depth 0, the first the greatest.
+    where λ is `weight_decay`, s is `factor` and r is `rate_factor`. Layer-wise rates
+    for fine-tuning, as those of ELECTRA, BEiT and timm, are `factor=1` and
+    `rate_factor=0.65` or so: biases and scales follow them, too. Where decay is coupled
+    to the learning rate, c_t λ then falls with r.
 
-    Fine-tuning recipes such as BEiT's scale the learning rate η in this way, with a
-    group for the embeddings, one for each block and one for the head. Where decay is
-    coupled to the learning rate that scales c_t λ by s^d too; here that alone is
-    scaled, and the steps of the wrapped optimizer are left as they are.
+    The depth is found from the structure of the model:
+
+    - The layers of Sequential and functional models count, in Keras' order, each that
+      has a weight which `DecoupledWeightDecay` would decay by default, frozen or not.
+      The last has depth 0, the one before it depth 1. Nested models are gone into.
+      What is inside any other layer, such as attention, has the layer's depth. A layer
+      that does not count, such as a normalisation, goes with the one before it.
+      Layers side by side have different depths, in the order in which Keras lists them.
+    - Models, or layers of one class, that are beside each other are blocks, and each
+      has one depth.
+    - A subclassed model or layer that holds one list of blocks is that list; what it
+      assigns before the list is one group, and what it assigns after it another.
+    - All embedding tables and tokens, of words, positions and segments, are one group,
+      the deepest, along with a patch projection that leads to them.
+
+    Where the structure does not tell the depth there is an error that says what was
+    found. With `groups` the last group has depth 0, the first the greatest.
 
     Convention of λ: "decoupled", as in `DecoupledWeightDecay`.
 
@@ -41,20 +53,22 @@ def layerwise_rules(model, weight_decay, factor, *, groups=None, preset="kernels
         model: The built `keras.Model` that is then trained: the rules hold its paths.
         weight_decay: λ, a non-negative number, the strength at depth 0.
         factor: s, a number greater than 0 and at most 1.
+        rate_factor: r, a number greater than 0 and at most 1, or None for no factors on
+            the learning rate.
         groups: Regular expressions from input to output; a variable belongs to the
-            first that is found in its path. Needed for a subclassed model, whose
-            layers Keras does not know the order of. By default each layer is a group.
+            first that is found in its path. By default the structure decides.
         preset: Which variables are decayed at all, as in `preset_rules`; by default
             biases and scales are spared.
 
     Returns:
-        A list of tuples for `DecoupledWeightDecay(rules=...)`, one for each trainable
-        variable.
+        A list for `DecoupledWeightDecay(rules=...)`, with one entry for each trainable
+        variable: tuples, or `Rule`s where `rate_factor` is given.
 
     Raises:
         TypeError, ValueError: If an argument is not as described, the model is not
-            built or has nothing to train, a group matches nothing, or a variable that
-            is to be decayed belongs to no group.
+            built or has nothing to train, its structure does not tell the depths, a
+            group matches nothing, or a variable that is to be decayed, or to have a
+            rate, belongs to no group.
 
     Example:
 
@@ -67,14 +81,21 @@ def layerwise_rules(model, weight_decay, factor, *, groups=None, preset="kernels
     model.compile(kd.DecoupledWeightDecay(keras.optimizers.Adam(), rules=rules), "mse")
     ```
 
-    Reference: Bao et al., BEiT, arXiv 2106.08254.
+    References: Bao et al., BEiT, arXiv 2106.08254; Clark et al., ELECTRA, arXiv
+    2003.10555. For a transformer the groups and rates are those of
+    `get_num_layer_for_vit` in `beit/optim_factory.py` of microsoft/unilm. ELECTRA's
+    `_get_layer_lrs`, in `model/optimization.py` of google-research/electra, has the
+    same groups, and all but the head one power of r lower. timm's
+    `param_groups_layer_decay` puts the last normalisation with the last block.
     """
     check_preset(preset)
     check_model(model)
     weight_decay = validation.number("weight_decay", weight_decay, minimum=0)
     factor = validation.number("factor", factor, above=0, maximum=1)
+    if rate_factor is not None:
+        rate_factor = validation.number("rate_factor", rate_factor, above=0, maximum=1)
     if groups is None:
-        depth_of = _depths_by_layer(model)
+        depth_of = _depths_by_structure(model)
     else:
         depth_of = _depths_by_group(model, groups)
     variables, chosen = model.trainable_variables, decayed(preset, model)
@@ -82,35 +103,43 @@ def layerwise_rules(model, weight_decay, factor, *, groups=None, preset="kernels
     homeless = [
         variable.path
         for variable, depth, yes in zip(variables, depths, chosen, strict=True)
-        if yes and depth is None
+        if depth is None and (yes or rate_factor is not None)
     ]
     if homeless:
         what = "in none of its layers" if groups is None else "matched by no group"
+        which = "that is decayed" if rate_factor is None else "whose rate is changed"
         raise ValueError(
-            f"`groups` must match every variable that is decayed. Received: groups="
+            f"`groups` must match every variable {which}. Received: groups="
             f"{groups!r}. These variables are {what}:{_listing(homeless)}"
         )
-    return rules_by_path(
+    rules = rules_by_path(
         model,
         [
             weight_decay * factor**depth if yes else None
             for depth, yes in zip(depths, chosen, strict=True)
         ],
     )
+    if rate_factor is None:
+        return rules
+    rates = rules_by_path(model, [rate_factor**depth for depth in depths])
+    return [
+        Rule(expression, strength, learning_rate=rate)
+        for (expression, strength), (_, rate) in zip(rules, rates, strict=True)
+    ]
 
 
-def _depths_by_layer(model):
-    ordered = isinstance(model, keras.Sequential) or hasattr(model, "operations")
-    if not ordered:
-        must = "given for a subclassed model, since Keras knows no order of its layers"
-        remedy = "Give regular expressions for its parts, from input to output."
-        raise ValueError(validation.received("groups", None, must, remedy))
-    depth, found = 0, dict[int, int]()
-    for layer in reversed(model.layers):
-        counts = any(decays_by_default(w.path, len(w.shape)) for w in layer.weights)
-        # A shared variable has the depth of its layer nearest to the input.
-        found |= {id(weight): depth for weight in layer.weights}
-        depth += counts
+def _depths_by_structure(model):
+    try:
+        found = depths_by_structure(model)
+    except Unknown as problem:
+        must = (
+            "given for a subclassed model whose structure does not tell the depth of "
+            "each layer"
+        )
+        remedy = (
+            f"{problem} Give regular expressions for its parts, from input to output."
+        )
+        raise ValueError(validation.received("groups", None, must, remedy)) from problem
     return lambda variable: found.get(id(variable))
 
 

@@ -7,9 +7,8 @@ from keras_decay.models import RuleMatchesNothing, decays_by_default, matches
 from keras_decay.optimizers.forms import PLAIN
 from keras_decay.optimizers.rules.decay import decay_of, prox_penalty
 from keras_decay.optimizers.rules.match import changes, is_about
+from keras_decay.optimizers.rules.rule import DEFAULT, RateOfConstrained
 from keras_decay.optimizers.rules.rules import parse_rules
-
-DEFAULT = "default"
 
 
 class DecayPlan:
@@ -27,6 +26,7 @@ class DecayPlan:
         self.rules = rules
         self.outcome: list[dict[str, Any]] | None = None
         self.problem: RuleMatchesNothing | None = None
+        self._constrained: list[int] = []
         # The match in a config of version 0.1, and why it does not fit the variables.
         self.of_0_1: list[dict[str, Any]] | None = None
         self.obstacle_of_0_1: str | None = None
@@ -44,13 +44,16 @@ class DecayPlan:
     def named_decays(self):
         """The pairs (name of the argument, decay)."""
         pairs = [("weight_decay", self.default)]
-        pairs += [(f"rules[{i}][1]", rule.decay) for i, rule in enumerate(self.rules)]
+        for i, rule in enumerate(self.rules):
+            argument = f"rules[{i}]" + ("[1]" if rule.rule is None else ".strength")
+            pairs.append((argument, rule.decay))
         return [(name, decay) for name, decay in pairs if decay is not None]
 
     @property
     def strengths(self):
-        """The λ of every decay that has one."""
-        return [d.strength for d in self.decays if d.strength is not None]
+        """The λ of every decay that has one, each once."""
+        found = [d.strength for d in self.decays if d.strength is not None]
+        return list({id(strength): strength for strength in found}.values())
 
     @property
     def strength_variables(self):
@@ -61,6 +64,14 @@ class DecayPlan:
     def has_fixed_strengths(self):
         """Whether every λ is in a variable, so that no Python code runs at a step."""
         return all(strength.is_variable for strength in self.strengths)
+
+    def named_rates(self):
+        """The pairs (name of the argument, factor on the learning rate)."""
+        return [
+            (f"rules[{i}].learning_rate", rule.rule.learning_rate)
+            for i, rule in enumerate(self.rules)
+            if rule.rule is not None
+        ]
 
     def named_forms(self):
         """The pairs (name of the argument, form) of the forms that the user gave."""
@@ -75,7 +86,7 @@ class DecayPlan:
     def strengths_by_role(self):
         """The variables that hold strengths, by the argument that gave them."""
         roles = {"default": self.default}
-        roles |= {f"rule_{i}": rule.decay for i, rule in enumerate(self.rules)}
+        roles |= {f"rule_{i}": rule.own_decay for i, rule in enumerate(self.rules)}
         found = {}
         for role, decay in roles.items():
             if decay is None:
@@ -103,12 +114,13 @@ class DecayPlan:
         paths = [variable_path(variable) for variable in variables]
         shapes = [[int(size) for size in variable.shape] for variable in variables]
         chosen, self.problem = matches(self.patterns, paths)
+        self._constrained = [
+            index
+            for index, variable in enumerate(variables)
+            if getattr(variable, "constraint", None) is not None
+        ]
         self.outcome = [
-            {
-                "path": path,
-                "shape": shape,
-                "rule": self._default_for(path, shape) if rule is None else rule,
-            }
+            self._entry(path, shape, rule)
             for path, shape, rule in zip(paths, shapes, chosen, strict=True)
         ]
         if self.of_0_1 is not None:
@@ -119,10 +131,15 @@ class DecayPlan:
             self.of_0_1 = None
 
     def check(self):
-        """Raise the error about a rule that matches nothing, if there is one."""
+        """Raise the error about a rule that matches nothing, or that cannot act."""
         if self.problem is not None:
             # A new one: what is raised keeps the frames that it went through alive.
             raise copy.copy(self.problem)
+        for index in self._constrained:
+            decay = self.decay_of(index)
+            if decay is not None and decay.rate_factor != 1:
+                entry = (self.outcome or [])[index]
+                raise RateOfConstrained(entry["rule"], decay.rate_factor, entry["path"])
 
     def decide(self, entries):
         """Take over the rules of a saved match of these variables.
@@ -134,23 +151,35 @@ class DecayPlan:
         changed = []
         pairs = zip(entries, self.outcome or (), strict=True)
         for index, (saved, entry) in enumerate(pairs):
-            if saved["rule"] != entry["rule"]:
-                entry["rule"] = saved["rule"]
+            before = self.decay_of(index)
+            entry["rule"] = saved["rule"]
+            if "decays" in saved:
+                entry["decays"] = saved["decays"]
+            if self.decay_of(index) != before:
                 changed.append(index)
         return changed
 
-    def _default_for(self, path, shape):
+    def _entry(self, path, shape, rule):
+        """What is decided for one variable, fit for JSON."""
         decays = decays_by_default(path, len(shape))
-        return DEFAULT if self.default is not None and decays else None
+        entry = {"path": path, "shape": shape, "rule": rule}
+        if rule is None:
+            entry["rule"] = DEFAULT if self.default is not None and decays else None
+        elif self.rules[rule].is_default:
+            entry["decays"] = decays
+        return entry
 
     def decay_of(self, index):
         """The decay of the variable at `index`, or None if it is spared."""
         if self.outcome is None:
             raise RuntimeError("The plan is not matched to variables yet.")
-        rule = self.outcome[index]["rule"]
-        if rule is None:
+        entry = self.outcome[index]
+        if entry["rule"] is None:
             return None
-        return self.default if rule == DEFAULT else self.rules[rule].decay
+        if entry["rule"] == DEFAULT:
+            return self.default
+        rule = self.rules[entry["rule"]]
+        return rule.decay if entry.get("decays", True) else rule.spared
 
 
 def variable_path(variable):
@@ -170,4 +199,4 @@ def make_plan(weight_decay, penalty, rules, coupling):
         penalty = prox_penalty("penalty", penalty)
     if weight_decay is not None or penalty is not None:
         default = decay_of("weight_decay", weight_decay, penalty, coupling)
-    return DecayPlan(default, parse_rules(rules, coupling))
+    return DecayPlan(default, parse_rules(rules, coupling, default))

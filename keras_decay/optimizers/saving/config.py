@@ -3,7 +3,7 @@
 import keras
 
 from keras_decay.optimizers.inner import serialize_inner
-from keras_decay.optimizers.rules import match, strength_or_form_config
+from keras_decay.optimizers.rules import Rule, match, strength_or_form_config
 
 
 def to_config(optimizer):
@@ -46,8 +46,8 @@ def from_config(kind, config, custom_objects):
     for key in ("optimizer", "weight_decay", "penalty"):
         config[key] = revive(config.get(key))
     config["rules"] = [
-        (pattern, revive(strength), coupling)
-        for pattern, strength, coupling in config.get("rules") or []
+        revive(rule) if isinstance(rule, (dict, Rule)) else tuple(map(revive, rule))
+        for rule in config.get("rules") or []
     ]
     optimizer = kind(**config)
     optimizer._loading.is_revived = True

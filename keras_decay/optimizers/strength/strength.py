@@ -73,14 +73,18 @@ class DecayStrength:
             return backend.current().read(self.source)
         return ops.convert_to_tensor(self.source(step))
 
-    def set(self, value):
-        """Change λ from the next step on."""
+    def check_settable(self, value):
+        """Refuse to set λ to this value if it is no variable."""
         if not self.is_variable:
             raise TypeError(
                 f"`{self.name}` was given as a schedule or callable, so it cannot be "
                 "set. Construct the optimizer with a number or a keras.Variable to "
                 f"change it while training. Received: {self.name}={value!r}"
             )
+
+    def set(self, value):
+        """Change λ from the next step on."""
+        self.check_settable(value)
         value = validation.number(self.name, value, minimum=0)
         self.source.assign(value)
         self.plain = value

@@ -116,7 +116,7 @@ def nested():
 # default, and where that is so its depth, counted from the output.
 TABLES = {
     transformer: """
-        tokens/embeddings                       embedding  yes  5
+        tokens/embeddings                       embedding  yes  4
         positions/cls_token                     embedding  yes  4
         positions/pos_embed                     embedding  yes  4
         norm_1/gamma                            scale      no
@@ -511,7 +511,7 @@ BAD = {
     "a subclassed model": (
         lambda: layerwise(subclassed()),
         ValueError,
-        "`groups` must be given for a subclassed model",
+        "These variables are in none of its layers:\n  own/variable",
     ),
     "groups in a string": (
         lambda: layerwise(groups="a"),
