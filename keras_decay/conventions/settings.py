@@ -15,7 +15,6 @@ MEANINGS = {
     "epochs": "T, the epochs of the training",
     "noise_variance": "s², the variance of the targets' noise",
 }
-WRAPPED = ("optimizer", "inner_optimizer")  # DecoupledWeightDecay, LossScaleOptimizer
 
 
 @dataclass(frozen=True)
@@ -78,14 +77,12 @@ def stepping(optimizer):
     """The optimizer that makes the steps, taken out of its wrappers."""
     import keras  # loaded already, if this is an optimizer
 
+    from keras_decay.models import innermost
+
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         must = "the name of an optimizer or a Keras optimizer"
         raise TypeError(validation.received("optimizer", optimizer, must))
-    for attribute in WRAPPED:
-        inner = getattr(optimizer, attribute, None)
-        if isinstance(inner, keras.optimizers.Optimizer):
-            return stepping(inner)
-    return optimizer
+    return innermost(optimizer)
 
 
 def constant_rate(optimizer):

@@ -12,6 +12,7 @@
 - `first_matches`, `matches`: which of some patterns decides for each path.
 - `RuleMatchesNothing`: the error about a pattern that decides nothing.
 - `build_optimizer`: the optimizer's variables, created before the first step.
+- `optimizers_within`, `parts_of`, `innermost`: optimizers within optimizers.
 """
 
 from keras_decay.models.kinds import (
@@ -38,6 +39,7 @@ from keras_decay.models.walk import (
     owners_by_id,
     unique,
 )
+from keras_decay.models.wrapped import innermost, optimizers_within, parts_of
 
 __all__ = [
     "BIAS",
@@ -51,9 +53,12 @@ __all__ = [
     "decays_by_default",
     "first_matches",
     "held",
+    "innermost",
     "layers_of",
     "matches",
+    "optimizers_within",
     "owners_by_id",
+    "parts_of",
     "pattern",
     "role_of",
     "unique",

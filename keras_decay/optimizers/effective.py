@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from keras_decay.models import parts_of
 from keras_decay.optimizers.decoupled import DecoupledWeightDecay
 from keras_decay.optimizers.strength import coupling_factor
 
@@ -18,9 +19,10 @@ def effective_decay(optimizer, learning_rate):
         A dict of floats by the argument that gave λ, `"weight_decay"` or
         `"rules[i][1]"`; empty for other optimizers and where penalties act alone.
     """
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    if not isinstance(optimizer, DecoupledWeightDecay):
+    parts = parts_of(optimizer)
+    if len(parts) != 1 or not isinstance(parts[0], DecoupledWeightDecay):
         return {}
+    (optimizer,) = parts
     found = {}
     for name, decay in optimizer._plan.named_decays():
         needs_rate = decay.coupling != "independent"

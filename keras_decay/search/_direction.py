@@ -15,10 +15,9 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import backend, validation
-from keras_decay.models import layers_of
+from keras_decay.models import layers_of, optimizers_within
 from keras_decay.optimizers import DecoupledWeightDecay
 from keras_decay.search._building import build_model
-from keras_decay.search._slots import optimizers_of
 from keras_decay.search._strengths import others_equal
 from keras_decay.search._traits import Traits
 
@@ -198,11 +197,11 @@ def _dropout(layer):
 
 
 def _of_optimizers(low, high):
-    pairs = list(zip(optimizers_of(low), optimizers_of(high), strict=False))
-    if len(optimizers_of(low)) != len(optimizers_of(high)):
+    ones, others = (optimizers_within(model.optimizer) for model in (low, high))
+    if len(ones) != len(others):
         return [0]
     found = []
-    for one, other in pairs:
+    for one, other in zip(ones, others, strict=True):
         if isinstance(one, DecoupledWeightDecay):
             if not isinstance(other, DecoupledWeightDecay):
                 return [0]

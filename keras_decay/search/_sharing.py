@@ -8,8 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay.models import layers_of
-from keras_decay.search._slots import optimizers_of
+from keras_decay.models import layers_of, optimizers_within
 
 # Their weights are learnt by `adapt` and not by training.
 _ADAPTED = (keras.layers.Normalization, keras.layers.Discretization)
@@ -51,7 +50,7 @@ class Sharing:
             if any(id(v) in changing for v in layer.variables):
                 remedy = ", or set layer.trainable = False before the first `build`"
                 raise ValueError(_message(f"layer {layer.name!r}", remedy, params))
-        for optimizer in optimizers_of(model):
+        for optimizer in optimizers_within(model.optimizer):
             if self._is_known(optimizer):
                 raise ValueError(_message("optimizer", "", params))
         for variable in changing.values():
@@ -64,7 +63,7 @@ class Sharing:
         self._check_values(params, variables)
         self._warn_of_random_numbers(shared)
         parts = [part for v in model.variables for part in _parts(v)]
-        self._keep(*layers, *optimizers_of(model), *parts, *variables)
+        self._keep(*layers, *optimizers_within(model.optimizer), *parts, *variables)
 
     def _check_values(self, params, variables):
         """Refuse a variable that `build` shares and assigns, such as a strength."""

@@ -5,9 +5,9 @@ import warnings
 
 import keras
 
-from keras_decay.models import layers_of
+from keras_decay.models import layers_of, optimizers_within
 from keras_decay.optimizers import DecoupledWeightDecay
-from keras_decay.search._slots import filled, optimizers_of
+from keras_decay.search._slots import filled
 
 
 def signature(model, slots):
@@ -45,7 +45,7 @@ def signature(model, slots):
         for rate, value in zip(rates, before, strict=True):
             rate.assign(value)
     numbers: dict[str, str] = {}
-    for named in [model, *layers_of(model), *optimizers_of(model)]:
+    for named in [model, *layers_of(model), *optimizers_within(model.optimizer)]:
         numbers.setdefault(named.name, f"name {len(numbers)}")
     return json.dumps(_renamed(config, numbers), sort_keys=True, default=repr)
 
@@ -53,7 +53,7 @@ def signature(model, slots):
 def rates_of(model):
     """The variables of the optimizer that hold a number the user has given."""
     found = []
-    for optimizer in optimizers_of(model):
+    for optimizer in optimizers_within(model.optimizer):
         rate = getattr(optimizer, "_learning_rate", None)
         if isinstance(rate, keras.Variable):
             found.append(rate)

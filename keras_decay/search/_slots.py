@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_decay.ground import validation
-from keras_decay.models import layers_of
+from keras_decay.models import layers_of, optimizers_within
 from keras_decay.optimizers import DecoupledWeightDecay
 from keras_decay.regularizers import Penalty, Scaled, Sum
 
@@ -76,23 +76,12 @@ def slots_of(model):
     for regularizer in _regularizers(model):
         for part in _leaves(regularizer):
             take(part, _names(part))
-    for each in optimizers_of(model):
+    for each in optimizers_within(model.optimizer):
         take(each, ("weight_decay", "base_learning_rate"))
         schedule = getattr(each, "_learning_rate", None)
         if type(schedule) in _SCHEDULES:
             take(schedule, ("initial_learning_rate",))
     return slots
-
-
-def optimizers_of(model):
-    """The model's optimizer, and those that it wraps, if it does."""
-    found = [model.optimizer]
-    while True:
-        inner = getattr(found[-1], "optimizer", None)
-        inner = inner or getattr(found[-1], "inner_optimizer", None)
-        if inner is None:
-            return found
-        found.append(inner)
 
 
 def _is_constant(value):

@@ -3,9 +3,9 @@
 import keras
 
 from keras_decay.ground.backend import programs
-from keras_decay.models import layers_of
+from keras_decay.models import layers_of, optimizers_within
 from keras_decay.optimizers import DecoupledWeightDecay
-from keras_decay.search._slots import optimizers_of, with_our_penalties
+from keras_decay.search._slots import with_our_penalties
 
 # Methods of a model that the program has in its own place.
 _REPLACED = ("train_step", "test_step", "fit", "evaluate", "make_train_function")
@@ -24,7 +24,7 @@ def obstacle(model):
         return "the model was compiled with run_eagerly=True"
     if any(getattr(layer, "stateful", False) for layer in layers_of(model)):
         return "a stateful layer keeps its state from batch to batch"
-    for optimizer in optimizers_of(model):
+    for optimizer in optimizers_within(model.optimizer):
         reason = _obstacle_of(optimizer)
         if reason is not None:
             return reason

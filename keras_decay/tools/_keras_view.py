@@ -28,15 +28,6 @@ ADAPTIVE = (
 SETTINGS = ("weight_decay", "adam_weight_decay")
 
 
-def parts(optimizer):
-    """The optimizers that update weights, inside loss scaling and MultiOptimizer."""
-    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        return parts(optimizer.inner_optimizer)
-    if is_one_of(optimizer, ["MultiOptimizer"]):
-        return [part for inner in optimizer.optimizers for part in parts(inner)]
-    return [optimizer]
-
-
 def variables_of(optimizer):
     """The weights that an optimizer was built to update."""
     return list(optimizer._trainable_variables)

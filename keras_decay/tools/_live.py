@@ -6,9 +6,9 @@ from typing import Any
 
 import keras
 
-from keras_decay.models import RuleMatchesNothing, layers_of, unique
+from keras_decay.models import RuleMatchesNothing, layers_of, parts_of, unique
 from keras_decay.tools._findings import findings_on
-from keras_decay.tools._keras_view import parts, variables_of
+from keras_decay.tools._keras_view import variables_of
 from keras_decay.tools._plan import step_to_audit
 from keras_decay.tools._probe import is_distributed, measure
 from keras_decay.tools._promise import number
@@ -31,7 +31,7 @@ def audit_live(model, plan):
     measurements: dict[int, Any] = {}
     steps, rates = {}, {}  # by the view's id
     if optimizer is not None and problem is None:
-        for part in parts(optimizer):
+        for part in parts_of(optimizer):
             view = view_of(part)
             known = {id(v) for v in variables_of(part)} & ids
             mine = [v for v in trainable if id(v) in known]
@@ -97,7 +97,7 @@ def build(optimizer, model):
             "`model.optimizer.build(model.trainable_variables)`. "
             f"Received: model={model.name}"
         )
-    if any(takes_initial(part) for part in parts(optimizer)):
+    if any(takes_initial(part) for part in parts_of(optimizer)):
         # Building is not ours to do: training may start from other weights.
         return (
             "starts-from-the-weights",
@@ -118,7 +118,7 @@ def build(optimizer, model):
 def _rule_that_matches_nothing(build, optimizer):
     try:
         build()
-        for part in parts(optimizer):
+        for part in parts_of(optimizer):
             check_rules(part)
     except RuleMatchesNothing as error:
         return (
