@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         TouchedRowsDecay,
         layerwise_rules,
         preset_rules,
+        rebuild,
     )
     from keras_decay.regularizers import (
         L1,
@@ -115,6 +116,7 @@ __all__ = [
     "plot_curves",
     "preset_rules",
     "prune",
+    "rebuild",
     "regularize",
     "sparsity",
     "strength_grid",
@@ -142,6 +144,7 @@ _HOMES = {
         "TouchedRowsDecay",
         "layerwise_rules",
         "preset_rules",
+        "rebuild",
     ),
     "regularizers": (
         "L1",

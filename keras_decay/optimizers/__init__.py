@@ -1,7 +1,7 @@
 """Decoupled weight decay around any Keras optimizer.
 
 The public names are `DecoupledWeightDecay`, its aliases `AdamW` and `SGDW`, the forms
-of decay and the builders of rules. The others are for the rooms above:
+of decay, the builders of rules, and `rebuild`. The others are for the rooms above:
 
 - `effective_decay`: c_t λ_t of a step, as plain numbers.
 - `coupling_factor`: c_t.
@@ -24,6 +24,7 @@ from keras_decay.optimizers.forms import (
     TouchedRowsDecay,
 )
 from keras_decay.optimizers.inner import REBUILDING, is_one_of
+from keras_decay.optimizers.rebuilding import rebuild
 from keras_decay.optimizers.rules import layerwise_rules, preset_rules
 from keras_decay.optimizers.strength import coupling_factor
 
@@ -45,4 +46,5 @@ __all__ = [
     "is_one_of",
     "layerwise_rules",
     "preset_rules",
+    "rebuild",
 ]

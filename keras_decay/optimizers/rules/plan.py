@@ -98,11 +98,16 @@ class DecayPlan:
         ]
         return list({id(variable): variable for variable in variables}.values())
 
-    def match(self, variables):
-        """Decide for each variable by its path, or as a config of version 0.1 says."""
+    def match(self, variables, decided=None):
+        """Decide for each variable by its path, or as a config of version 0.1 says.
+
+        Args:
+            variables: The variables.
+            decided: The rules that have decided before, by a variable's index.
+        """
         paths = [variable_path(variable) for variable in variables]
         shapes = [[int(size) for size in variable.shape] for variable in variables]
-        chosen, self.problem = matches(self.patterns, paths)
+        chosen, self.problem = matches(self.patterns, paths, decided)
         self.outcome = [
             {
                 "path": path,
@@ -111,6 +116,8 @@ class DecayPlan:
             }
             for path, shape, rule in zip(paths, shapes, chosen, strict=True)
         ]
+        for index, rule in (decided or {}).items():
+            self.outcome[index]["rule"] = rule
         if self.of_0_1 is not None:
             if is_about(self.of_0_1, self.outcome):
                 self.decide(self.of_0_1)
