@@ -129,7 +129,7 @@ class _Successor:
             for v in variables
         ]
         decided = {
-            index: optimizer._plan.outcome[number]["rule"]
+            index: optimizer._plan.outcome[number]
             for index, number in enumerate(known)
             if number is not None
         }

@@ -103,11 +103,13 @@ class DecayPlan:
 
         Args:
             variables: The variables.
-            decided: The rules that have decided before, by a variable's index.
+            decided: Entries of `outcome` that are kept, by a variable's index.
         """
         paths = [variable_path(variable) for variable in variables]
         shapes = [[int(size) for size in variable.shape] for variable in variables]
-        chosen, self.problem = matches(self.patterns, paths, decided)
+        decided = decided or {}
+        rules = {index: entry["rule"] for index, entry in decided.items()}
+        chosen, self.problem = matches(self.patterns, paths, rules)
         self.outcome = [
             {
                 "path": path,
@@ -116,8 +118,8 @@ class DecayPlan:
             }
             for path, shape, rule in zip(paths, shapes, chosen, strict=True)
         ]
-        for index, rule in (decided or {}).items():
-            self.outcome[index]["rule"] = rule
+        for index, entry in decided.items():
+            self.outcome[index] |= _decision(entry)
         if self.of_0_1 is not None:
             if is_about(self.of_0_1, self.outcome):
                 self.decide(self.of_0_1)
@@ -142,9 +144,27 @@ class DecayPlan:
         pairs = zip(entries, self.outcome or (), strict=True)
         for index, (saved, entry) in enumerate(pairs):
             if saved["rule"] != entry["rule"]:
-                entry["rule"] = saved["rule"]
                 changed.append(index)
+            entry.update(_decision(saved))
         return changed
+
+    def deviations(self):
+        """The numbers of the variables that are decided otherwise than by their paths.
+
+        A path is meant here as it was when the rules were matched, since Keras renames
+        layers on loading.
+        """
+        entries = self.outcome or []
+        paths = [_path_when_matched(entry) for entry in entries]
+        chosen, _ = matches(self.patterns, paths)
+        return [
+            index
+            for index, (entry, path, rule) in enumerate(
+                zip(entries, paths, chosen, strict=True)
+            )
+            if entry["rule"]
+            != (self._default_for(path, entry["shape"]) if rule is None else rule)
+        ]
 
     def _default_for(self, path, shape):
         decays = decays_by_default(path, len(shape))
@@ -158,6 +178,15 @@ class DecayPlan:
         if rule is None:
             return None
         return self.default if rule == DEFAULT else self.rules[rule].decay
+
+
+def _path_when_matched(entry):
+    return entry.get("matched as", entry["path"])
+
+
+def _decision(entry):
+    """What another match of the same variable takes over."""
+    return {"rule": entry["rule"], "matched as": _path_when_matched(entry)}
 
 
 def variable_path(variable):
