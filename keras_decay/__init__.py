@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         TouchedRowsDecay,
         layerwise_rules,
         preset_rules,
+        rebuild,
         set_weight_decay,
     )
     from keras_decay.regularizers import (
@@ -118,6 +119,7 @@ __all__ = [
     "plot_curves",
     "preset_rules",
     "prune",
+    "rebuild",
     "regularize",
     "set_weight_decay",
     "sparsity",
@@ -147,6 +149,7 @@ _HOMES = {
         "TouchedRowsDecay",
         "layerwise_rules",
         "preset_rules",
+        "rebuild",
         "set_weight_decay",
     ),
     "regularizers": (

@@ -46,9 +46,10 @@ PROTECTED = {
         "_check_variables_are_known",
         "_get_variable_index",
         "_model_variables_moving_average",
+        "_optimizer_map",  # of a MultiOptimizer
         "_track_variable",
         "_trainable_variables",
-        "_untrack_variable",
+        "_trainable_variables_indices",
         "_variables",
         "_velocities",
     },

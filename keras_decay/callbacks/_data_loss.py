@@ -300,6 +300,9 @@ class DataLossMeter:
 
         def make_function(*args, **kwargs):
             if fit is None or fit.is_running():
+                if self.model.train_function is None:
+                    # `rebuild` in a callback: what Keras had compiled must not run on.
+                    self._theirs = self._ours = (None, None)
                 return original(*args, **kwargs)
             self.restore()
             return getattr(self.model, name)(*args, **kwargs)
@@ -312,7 +315,7 @@ class DataLossMeter:
 
     def _swap_in(self):
         model = self.model
-        self._theirs = (model.train_function, model.test_function)
+        theirs = self._theirs = (model.train_function, model.test_function)
         if self._left is not None and self._left() is model.train_function:
             model.train_function, model.test_function = self._ours
             return
@@ -320,6 +323,7 @@ class DataLossMeter:
         self._why_not = None
         model.train_function = model.test_function = None
         model.make_train_function()
+        self._theirs = theirs
 
     def _swap_out(self):
         model = self.model

@@ -48,8 +48,13 @@ def first_matches(patterns, paths):
     return chosen
 
 
-def matches(patterns, paths):
+def matches(patterns, paths, decided=None):
     """As `first_matches`, but return the error about a pattern instead of raising it.
+
+    Args:
+        patterns: The patterns.
+        paths: The paths.
+        decided: What decides, whatever the patterns say, by a path's index.
 
     Returns:
         The indices, and a `RuleMatchesNothing` or None.
@@ -60,6 +65,8 @@ def matches(patterns, paths):
         next((i for i, p in enumerate(compiled) if p.search(path)), None)
         for path in paths
     ]
+    for index, rule in (decided or {}).items():
+        chosen[index] = rule
     used = set(chosen)
     for index, expression in enumerate(patterns):
         if index in used:

@@ -1,8 +1,8 @@
 """Decoupled weight decay around any Keras optimizer.
 
 The public names are `DecoupledWeightDecay`, its aliases `AdamW` and `SGDW`, the forms
-of decay, `Rule`, the builders of rules and `set_weight_decay`. The others are for the
-rooms above:
+of decay, `Rule`, the builders of rules, `rebuild` and `set_weight_decay`. The others
+are for the rooms above:
 
 - `effective_decay`: c_t λ_t of a step, as plain numbers.
 - `coupling_factor`: c_t.
@@ -28,6 +28,7 @@ from keras_decay.optimizers.forms import (
     TouchedRowsDecay,
 )
 from keras_decay.optimizers.inner import REBUILDING, is_one_of
+from keras_decay.optimizers.rebuilding import rebuild
 from keras_decay.optimizers.rules import (
     RateOfConstrained,
     Rule,
@@ -56,6 +57,7 @@ __all__ = [
     "is_one_of",
     "layerwise_rules",
     "preset_rules",
+    "rebuild",
     "set_weight_decay",
 ]
 

@@ -59,35 +59,47 @@ def _scalar(optimizer, value, name):
 
 def add_memory(optimizer):
     """Make the memory of the weights and their averages, once they are known."""
-    optimizer._memory = WeightMemory(
-        optimizer.add_variable, optimizer._untrack_variable
-    )
-    with backend.current().eager():
-        for index in range(len(optimizer._trainable_variables)):
-            _remember(optimizer, index)
+    variables = optimizer._trainable_variables
+    optimizer._memory = new_memory(optimizer, optimizer._plan, variables)
     if optimizer.use_ema:
-        count = optimizer.add_variable(shape=(), dtype="int", name="ema_count")
         averages = optimizer._model_variables_moving_average
-        optimizer._averages = MovingAverages(
-            optimizer._trainable_variables,
-            averages,
-            [optimizer._memory.residual(average) for average in averages],
-            count,
+        optimizer._averages = new_averages(
+            optimizer, variables, averages, optimizer._memory
         )
 
 
-def _remember(optimizer, index):
+def new_memory(optimizer, plan, variables):
+    """A `WeightMemory` of these variables, among the optimizer's own variables."""
+
+    def remove(variable):
+        backend.current().untrack(optimizer, [variable])
+
+    memory = WeightMemory(optimizer.add_variable, remove)
+    with backend.current().eager():
+        for index, variable in enumerate(variables):
+            _remember(memory, plan, index, variable)
+    return memory
+
+
+def new_averages(optimizer, variables, averages, memory):
+    """The `MovingAverages` in these variables, with what else they need."""
+    count = optimizer.add_variable(shape=(), dtype="int", name="ema_count")
+    residuals = [memory.residual(average) for average in averages]
+    return MovingAverages(variables, averages, residuals, count)
+
+
+def _remember(memory, plan, index, variable):
     """Make the variables that decay needs for the weight of this number."""
-    decay = optimizer._plan.decay_of(index)
+    decay = plan.decay_of(index)
     if decay is not None:
-        variable = optimizer._trainable_variables[index]
-        optimizer._memory.build(index, variable, decay.form)
+        memory.build(index, variable, decay.form)
 
 
 def decide(optimizer, entries):
     """Decide as a saved match of the optimizer's variables does."""
     for index in optimizer._plan.decide(entries):
         optimizer._memory.remove(index)
-        _remember(optimizer, index)
+        variable = optimizer._trainable_variables[index]
+        _remember(optimizer._memory, optimizer._plan, index, variable)
         # The programs have the former decays in them.
         optimizer._compiled_steps = CompiledSteps()

@@ -9,6 +9,7 @@ from keras import ops
 from keras_decay.ground import backend, validation
 from keras_decay.optimizers import building
 from keras_decay.optimizers.inner import check_inner, check_rates
+from keras_decay.optimizers.rebuilding import Rebuilds
 from keras_decay.optimizers.rules import make_plan
 from keras_decay.optimizers.saving import from_config, state, to_config
 from keras_decay.optimizers.settings import AVERAGE, InnerSettings, ema_settings
@@ -23,7 +24,7 @@ from keras_decay.regularizers import OPTIMIZER, claim
 
 
 @keras.saving.register_keras_serializable(package="keras_decay")
-class DecoupledWeightDecay(InnerSettings, keras.optimizers.Optimizer):
+class DecoupledWeightDecay(InnerSettings, Rebuilds, keras.optimizers.Optimizer):
     """Weight decay apart from the loss, around any Keras optimizer.
 
     With w the weight before the step, u the displacement that the wrapped optimizer

@@ -140,7 +140,8 @@ def unknown_to_the_optimizer(subjects, plan):
         "unknown-to-the-optimizer",
         [s for s in subjects if known and s.row["trainable"] and s.view is None],
         "The model trains these variables, but the optimizer was built without them.",
-        "Compile the model anew, with a new optimizer.",
+        "Call kd.rebuild(model), which goes on with a DecoupledWeightDecay, or compile "
+        "the model anew, with a new optimizer.",
     )
 
 

@@ -143,9 +143,22 @@ def settings_of_outer_optimizers(model, subjects, views):
     return found
 
 
+def rules_that_act_elsewhere(model, subjects, views):
+    ids = {id(v) for view in views for v in view.misplaced_rules()}
+    return about(
+        "rule-acts-elsewhere",
+        [s for s in subjects if id(s.variable) in ids],
+        "Their decay is not that of the first rule whose pattern is found in their "
+        "paths, but what the file says that the optimizer was loaded from.",
+        "Compile the model with a fresh optimizer, which matches the rules anew: "
+        "type(optimizer).from_config(optimizer.get_config()).",
+    )
+
+
 ON_SETTINGS = (
     exclusions_not_saved,
     exclusions_by_backend,
     regularizers_of_layers,
     settings_of_outer_optimizers,
+    rules_that_act_elsewhere,
 )

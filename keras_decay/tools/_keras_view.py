@@ -131,6 +131,10 @@ class KerasView:
         except re.error:  # a | within a group: the texts cannot be told apart again
             return [joined.pattern]
 
+    def misplaced_rules(self):
+        """The variables that a rule decides for which it is not about."""
+        return []
+
     def step(self, grads, variables):
         """One call of the optimizer."""
         self.optimizer.apply(grads, variables)

@@ -107,6 +107,11 @@ class WrapperView(KerasView):
     def exclusion_patterns(self):
         return []
 
+    def misplaced_rules(self):
+        """The variables that are decided otherwise than by the rules' patterns."""
+        variables = self.optimizer._trainable_variables
+        return [variables[index] for index in self.optimizer._plan.deviations()]
+
     def control_step(self, grads, variables):
         """One call of the wrapped optimizer alone, at the rates that rules give."""
         native = backend.current()

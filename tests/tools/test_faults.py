@@ -54,6 +54,41 @@ def unfrozen():
     return model
 
 
+def with_exchanged_rules():
+    model = kernels(wrapped(rules=[("first/", 0.2), ("head/", 0.1)]))
+    optimizer = model.optimizer
+    optimizer.build(model.trainable_variables)
+    store: dict = {}
+    optimizer.save_own_variables(store)
+    exchanged = store["match"].tobytes().replace(b'"rule": 0', b'"rule": 2')
+    exchanged = exchanged.replace(b'"rule": 1', b'"rule": 0')
+    exchanged = exchanged.replace(b'"rule": 2', b'"rule": 1')
+    store["match"] = np.frombuffer(exchanged, np.uint8)
+    optimizer.load_own_variables(store)
+    return model
+
+
+def renamed():
+    """A model that was loaded, twice, and whose layers Keras has renamed."""
+    model = keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(1)])
+    model(np.ones((2, 4)))
+    names = [layer.name for layer in model.layers]
+    model.compile(wrapped(rules=[(f"{names[0]}/k", 0.2), (f"{names[1]}/k", 0.1)]))
+    model.optimizer.build(model.trainable_variables)
+    first = [v.path for v in model.trainable_variables]
+    for _ in range(2):
+        source = model.optimizer
+        store: dict = {}
+        source.save_own_variables(store)
+        model = keras.Sequential([keras.layers.Dense(3), keras.layers.Dense(1)])
+        model(np.ones((2, 4)))
+        model.compile(type(source).from_config(source.get_config()), "mse")
+        model.optimizer.build(model.trainable_variables)
+        model.optimizer.load_own_variables(store)
+    assert not {v.path for v in model.trainable_variables} & set(first)
+    return model
+
+
 def scaled(name, value):
     model = kernels(K.LossScaleOptimizer(kd.AdamW(1e-3, weight_decay=0.1)))
     setattr(model.optimizer, name, value)
@@ -204,6 +239,11 @@ FAULTS = {
         "embedding-rows-decay",
         {"tokens/embeddings"},
     ),
+    "a rule that acts where its pattern is not found": (
+        with_exchanged_rules,
+        "rule-acts-elsewhere",
+        {"first/kernel", "head/kernel"},
+    ),
     "an optimizer built before layers were unfrozen": (
         unfrozen,
         "unknown-to-the-optimizer",
@@ -279,6 +319,7 @@ HEALTHY = {
         3, dense(wrapped(use_ema=True, ema_overwrite_frequency=2))
     ),
     "loss scaling": lambda: dense(K.LossScaleOptimizer(wrapped())),
+    "rules that act on what was renamed": renamed,
     "frozen layers": frozen,
     "a constraint that is fulfilled": lambda: kernels(
         wrapped(), kernel_constraint=keras.constraints.NonNeg()

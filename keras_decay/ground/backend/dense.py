@@ -1,4 +1,4 @@
-"""What JAX and PyTorch have in common: gradients of embeddings are dense."""
+"""What JAX and PyTorch have in common, such as dense gradients of embeddings."""
 
 from keras import ops
 
@@ -22,6 +22,12 @@ def touched_rows(grad, size):
     """Which of the `size` rows have a gradient that is not zero, as booleans."""
     flat = ops.reshape(grad, (size, -1))
     return ops.any(ops.not_equal(flat, 0), axis=1)
+
+
+def untrack(optimizer, variables):
+    """Take variables out of those that an optimizer tracks."""
+    for variable in variables:
+        optimizer._untrack_variable(variable)
 
 
 def feed(train, validation, batch_size):

@@ -13,6 +13,7 @@ from keras_decay.ground.backend.dense import (
     sparse_rows,
     svd,
     touched_rows,
+    untrack,
 )
 
 __all__ = [
@@ -38,7 +39,9 @@ __all__ = [
     "sparse_rows",
     "subtract",
     "svd",
+    "sync",
     "touched_rows",
+    "untrack",
     "wide",
 ]
 
@@ -89,6 +92,24 @@ def has_value(variable):
 def subtract(variable, amount):
     """Take `amount` from `variable`."""
     variable.assign(variable - amount)
+
+
+def sync(model):
+    """Put the state of a `fit` that is running into the model's variables.
+
+    Raises:
+        ValueError: If the trainable variables are no longer those of the state.
+    """
+    state = None if model._jax_state_synced else getattr(model, "_jax_state", None)
+    if state:
+        given = [tuple(value.shape) for value in state["trainable_variables"]]
+        if given != [tuple(v.shape) for v in model.trainable_variables]:
+            raise ValueError(
+                "On JAX `model.jax_state_sync()` must be called within an epoch before "
+                "layers are frozen or thawed, since their weights are not in the model "
+                "then. Between epochs they are."
+            )
+    model.jax_state_sync()
 
 
 def is_chief(model):

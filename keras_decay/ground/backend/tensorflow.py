@@ -38,6 +38,27 @@ def subtract(variable, amount):
     assign(variable, variable - amount)
 
 
+def sync(model):
+    """Put the state of a `fit` that is running into the model's variables: it is."""
+    del model
+
+
+def untrack(optimizer, variables):
+    """Take variables out of those that an optimizer tracks.
+
+    A list that TensorFlow has seen something taken from cannot be saved in a
+    `tf.train.Checkpoint` any more, so a new one is put in its place.
+    """
+    for variable in variables:
+        optimizer._untrack_variable(variable)
+    # As in Keras' constructor: first the list, and then the tracker that fills it.
+    tracker = vars(optimizer).pop("_tracker")
+    optimizer._variables = list(optimizer._variables)
+    is_variable, _ = tracker.config["variables"]
+    tracker.config["variables"] = (is_variable, optimizer._variables)
+    vars(optimizer)["_tracker"] = tracker
+
+
 def is_chief(model):
     """Whether this process is the first of those that train `model` together."""
     strategy = getattr(model, "distribute_strategy", None)

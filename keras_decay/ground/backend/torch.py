@@ -13,6 +13,7 @@ from keras_decay.ground.backend.dense import (
     sparse_rows,
     svd,
     touched_rows,
+    untrack,
 )
 
 __all__ = [
@@ -38,7 +39,9 @@ __all__ = [
     "sparse_rows",
     "subtract",
     "svd",
+    "sync",
     "touched_rows",
+    "untrack",
     "wide",
 ]
 
@@ -132,6 +135,11 @@ def subtract(variable, amount):
         value.sub_(amount)
     else:  # within a `keras.StatelessScope`, which has values of its own
         variable.assign(value - amount)
+
+
+def sync(model):
+    """Put the state of a `fit` that is running into the model's variables: it is."""
+    del model
 
 
 def is_chief(model):

@@ -109,11 +109,18 @@ class DecayPlan:
         ]
         return list({id(variable): variable for variable in variables}.values())
 
-    def match(self, variables):
-        """Decide for each variable by its path, or as a config of version 0.1 says."""
+    def match(self, variables, decided=None):
+        """Decide for each variable by its path, or as a config of version 0.1 says.
+
+        Args:
+            variables: The variables.
+            decided: Entries of `outcome` that are kept, by a variable's index.
+        """
         paths = [variable_path(variable) for variable in variables]
         shapes = [[int(size) for size in variable.shape] for variable in variables]
-        chosen, self.problem = matches(self.patterns, paths)
+        decided = decided or {}
+        rules = {index: entry["rule"] for index, entry in decided.items()}
+        chosen, self.problem = matches(self.patterns, paths, rules)
         self._constrained = [
             index
             for index, variable in enumerate(variables)
@@ -123,6 +130,8 @@ class DecayPlan:
             self._entry(path, shape, rule)
             for path, shape, rule in zip(paths, shapes, chosen, strict=True)
         ]
+        for index, entry in decided.items():
+            _take_over(self.outcome[index], entry)
         if self.of_0_1 is not None:
             if is_about(self.of_0_1, self.outcome):
                 self.decide(self.of_0_1)
@@ -152,12 +161,27 @@ class DecayPlan:
         pairs = zip(entries, self.outcome or (), strict=True)
         for index, (saved, entry) in enumerate(pairs):
             before = self.decay_of(index)
-            entry["rule"] = saved["rule"]
-            if "decays" in saved:
-                entry["decays"] = saved["decays"]
+            _take_over(entry, saved)
             if self.decay_of(index) != before:
                 changed.append(index)
         return changed
+
+    def deviations(self):
+        """The numbers of the variables that are decided otherwise than by their paths.
+
+        A path is meant here as it was when the rules were matched, since Keras renames
+        layers on loading.
+        """
+        entries = self.outcome or []
+        paths = [_path_when_matched(entry) for entry in entries]
+        chosen, _ = matches(self.patterns, paths)
+        return [
+            index
+            for index, (entry, path, rule) in enumerate(
+                zip(entries, paths, chosen, strict=True)
+            )
+            if _decision(entry) != _decision(self._entry(path, entry["shape"], rule))
+        ]
 
     def _entry(self, path, shape, rule):
         """What is decided for one variable, fit for JSON."""
@@ -165,7 +189,7 @@ class DecayPlan:
         entry = {"path": path, "shape": shape, "rule": rule}
         if rule is None:
             entry["rule"] = DEFAULT if self.default is not None and decays else None
-        elif self.rules[rule].is_default:
+        elif rule != DEFAULT and self.rules[rule].is_default:
             entry["decays"] = decays
         return entry
 
@@ -180,6 +204,21 @@ class DecayPlan:
             return self.default
         rule = self.rules[entry["rule"]]
         return rule.decay if entry.get("decays", True) else rule.spared
+
+
+def _path_when_matched(entry):
+    return entry.get("matched as", entry["path"])
+
+
+def _decision(entry):
+    return entry["rule"], entry.get("decays")
+
+
+def _take_over(entry, saved):
+    """Decide for a variable as another match of it has."""
+    entry.pop("decays", None)
+    entry |= {key: saved[key] for key in ("rule", "decays") if key in saved}
+    entry["matched as"] = _path_when_matched(saved)
 
 
 def variable_path(variable):

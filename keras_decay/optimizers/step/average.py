@@ -73,6 +73,31 @@ class MovingAverages:
         moved = ops.cast(True if is_real is None else is_real, self._count.dtype)
         self._count.assign_add(moved)
 
+    def carry_on(self, before, known):
+        """Take over the averages of an optimizer that had others.
+
+        Args:
+            before: Its `MovingAverages`.
+            known: The number there of each of the weights here, or None. The average of
+                a weight without one starts at the weight's present value.
+        """
+        self._count.assign(ops.copy(before._count))
+        for (weight, average, residual), number in zip(self._slots, known, strict=True):
+            if average is None:
+                continue
+            if number is None:
+                average.assign(ops.copy(weight))
+                continue
+            _, old, old_residual = before._slots[number]
+            average.assign(ops.copy(old))
+            if residual is not None:
+                residual.assign(ops.copy(old_residual))
+
+    def variables(self):
+        """The averages' variables and what goes with them."""
+        slots = [v for _, *pair in self._slots for v in pair if v is not None]
+        return [*slots, self._count]
+
     def put_into(self, variables, index_of):
         """Set weights to their averages.
 
