@@ -286,3 +286,18 @@ def test_one_that_is_not_built_is_built():
     with pytest.raises(ValueError, match="'d/' matches no variable"):
         ruled.rebuild([a, c])
     assert not ruled.built
+
+
+def test_the_rate_of_a_rule_acts_on_what_is_known_and_on_what_is_new():
+    """Oracle: the optimizer without rules at that rate, on each weight alone."""
+    rule = kd.Rule("^(a|c)/", learning_rate=0.25)
+    a, c = weights("a", "c")
+    one = kd.DecoupledWeightDecay(optimizers.SGD(0.1, 0.9), 0.5, rules=[rule])
+    steps(one, [a], range(3))
+    one.rebuild([a, c])
+    steps(one, [a, c], range(3, 6))
+    for found, first in ((a, 0), (c, 3)):
+        (expected,) = weights(found.path[0])
+        bare = kd.DecoupledWeightDecay(optimizers.SGD(0.025, 0.9), 0.5)
+        steps(bare, [expected], range(first, 6))
+        np.testing.assert_allclose(to_numpy(found), to_numpy(expected), rtol=1e-6)
