@@ -14,7 +14,7 @@ from typing import NamedTuple
 import keras
 
 from keras_decay.models import (
-    EMBEDDING,
+    EMBEDDINGS,
     decays_by_default,
     is_ordered,
     layers_before,
@@ -23,8 +23,6 @@ from keras_decay.models import (
     variable_kinds,
 )
 
-# Kinds of variables that are looked up by, or added to, what the blocks are given.
-TABLES = (EMBEDDING, "position", "token", "mask token")
 # Attributes that nobody assigns for the input side, and lists of what is side by side.
 OUTPUT_NAME = re.compile(r"(^|_)(head|classifier|logits?|pooler|predictions?)(_|\d|$)")
 PARALLEL_NAME = re.compile(r"expert|branch|head|tower|ensemble|member")
@@ -69,7 +67,8 @@ def depths_by_structure(model):
     """
     weights = unique(model.weights)
     kinds = variable_kinds(model, weights)
-    tables = {id(w) for w, kind in zip(weights, kinds, strict=True) if kind in TABLES}
+    pairs = zip(weights, kinds, strict=True)
+    tables = {id(w) for w, kind in pairs if kind in EMBEDDINGS}
     units = _with_one_stem(_Walk(tables).units_of(model))
     depth, found = 0, dict[int, int]()
     for unit in reversed(units):
@@ -248,7 +247,10 @@ def _members(layer):
     In the order of assignment; things are layers with weights, and variables.
     """
     members, seen = [], set()
-    for name, value in vars(layer).items():
+    order = [id(each) for each in layers_of(layer, itself=False, nested=False)]
+    # On PyTorch a layer that is an attribute is here, as a module within a module.
+    modules = vars(layer).get("_modules", {})
+    for name, value in {**modules, **vars(layer)}.items():
         things = [
             thing
             for thing in _flat(value)
@@ -261,7 +263,12 @@ def _members(layer):
         several = sum(isinstance(t, keras.Layer) and _counts(t) for t in things) > 1
         in_row = isinstance(value, (list, tuple)) and not PARALLEL_NAME.search(name)
         members.append((name, things, in_row and several))
-    return members
+
+    def place(member):
+        places = [order.index(id(t)) for t in member[1] if id(t) in order]
+        return min(places, default=-1)
+
+    return sorted(members, key=place)
 
 
 @functools.cache

@@ -12,14 +12,15 @@ import keras_decay as kd
 
 K = keras.optimizers
 NAMES = ["a/kernel", "a/bias", "b/kernel", "b/bias"]
-START = {name: np.ones((2, 2) if "kernel" in name else 2) for name in NAMES}
+SHAPES = {name: (2, 2) if "kernel" in name else 2 for name in NAMES}
+START = {name: np.ones(shape, "float32") for name, shape in SHAPES.items()}
 
 
 def shrunk(rules, **arguments):
     """What one step without gradients at η = 0.5 leaves of each variable of ones."""
     optimizer = kd.DecoupledWeightDecay(K.SGD(0.5), rules=rules, **arguments)
     variables = make_variables(START)
-    optimizer.apply([ops.zeros_like(v) for v in variables], variables)
+    optimizer.apply([ops.zeros(v.shape) for v in variables], variables)
     return [float(to_numpy(v).ravel()[0]) for v in variables]
 
 
@@ -55,7 +56,7 @@ def test_the_default_strength_is_one_variable_of_all_that_have_it():
         sum("weight_decay" in v.path.split("/")[-1] for v in optimizer.variables) == 1
     )
     optimizer.weight_decay = 0.25
-    optimizer.apply([ops.zeros_like(v) for v in variables])
+    optimizer.apply([ops.zeros(v.shape) for v in variables])
     assert [float(to_numpy(v).ravel()[0]) for v in variables] == [0.75, 1, 0.75, 1]
 
 
