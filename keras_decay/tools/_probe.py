@@ -60,10 +60,11 @@ def measure(model, views, promises, steps):
                 start = prepare(view, variables, step)
                 with view.without_decay():
                     call = in_strategy(model, view.control_step)
-                    control = run(call, view, variables)
+                    control = run(call, view, variables, stops_if_still=True)
                 restore()
                 prepare(view, variables, step)
-                decayed = run(in_strategy(model, view.step), view, variables)
+                call = in_strategy(model, view.step)
+                decayed = run(call, view, variables)
                 restore()
             for i, variable in enumerate(variables):
                 runs = [arrays[i] for arrays in (start, control, decayed)]
@@ -106,16 +107,37 @@ def steps_of(view):
     return STEPS if view.micro_steps == 1 else 1
 
 
-def run(call, view, variables):
-    """The weights after the first step and after all, by variable."""
+def run(call, view, variables, stops_if_still=False):
+    """The weights after the first step and after all, by variable.
+
+    Args:
+        call: One call of the optimizer.
+        view: The view of the optimizer.
+        variables: Its variables.
+        stops_if_still: Whether to end after a first step that has changed neither a
+            weight nor the optimizer's state: the further steps would not either. This
+            is so without decay where momentum is zero, as it is before training.
+    """
     zeros = [ops.zeros_like(ops.convert_to_tensor(v)) for v in variables]
+    stops_if_still = stops_if_still and steps_of(view) > 1
+    before = contents(view, variables) if stops_if_still else None
     seen = []
     for step in range(steps_of(view)):
         for _ in range(min(view.micro_steps, CALLS)):
             call(zeros, variables)
         if step in (0, steps_of(view) - 1):
             seen.append([as_numpy(v) for v in variables])
+        if step == 0 and stops_if_still and contents(view, variables) == before:
+            seen.append(seen[0])
+            break
     return list(zip(*seen, strict=True))
+
+
+def contents(view, variables):
+    """The bytes of the weights and of the optimizer's state but its step."""
+    every = [*variables, *view.inner.variables]
+    kept = [v for v in every if v is not view.inner._iterations]
+    return [as_numpy(v).tobytes() for v in kept]
 
 
 def compare(variable, promise, first, made, start, control, decayed):

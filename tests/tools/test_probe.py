@@ -420,3 +420,41 @@ def test_a_model_without_an_optimizer_is_not_probed_either_way():
 def test_probe_is_true_or_false():
     with pytest.raises(TypeError, match="`probe` must be"):
         kd.audit(dense(), probe=1)
+
+
+class Counted(K.SGD):
+    """Counts its calls; with `late` it moves weights from the second step on."""
+
+    calls, late = 0, False
+
+    def update_step(self, gradient, variable, learning_rate):
+        self.calls += 1
+        super().update_step(gradient, variable, learning_rate)
+        if self.late:
+            self.assign_add(self.seen[self._get_variable_index(variable)], 1.0)
+
+    def build(self, variables):
+        super().build(variables)
+        if self.late:
+            self.seen = [
+                self.add_variable((), name=f"seen_{i}") for i in range(len(variables))
+            ]
+
+
+@pytest.mark.parametrize(("late", "steps"), [(False, 1 + 4), (True, 4 + 4)])
+def test_the_run_without_decay_ends_where_nothing_changes(late, steps):
+    optimizer = Counted(0.1, weight_decay=0.1)
+    optimizer.late = late
+    model = kernels(optimizer)
+    model.optimizer.build(model.trainable_variables)
+    row = row_of(kd.audit(model), "head/kernel")
+    assert row["probe"] == "as promised"
+    assert optimizer.calls == steps * len(model.trainable_variables)
+
+
+def test_momentum_is_followed_to_the_last_step():
+    optimizer = Counted(0.1, momentum=0.9, weight_decay=0.1)
+    model = after(2, kernels(optimizer))
+    before = optimizer.calls
+    kd.audit(model)
+    assert optimizer.calls - before == (4 + 4) * len(model.trainable_variables)
