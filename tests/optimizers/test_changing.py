@@ -58,22 +58,25 @@ def test_it_acts_through_other_optimizers(name):
 
 
 class AtBatch(keras.callbacks.Callback):
-    """Sets λ within an epoch."""
+    """Sets λ within an epoch, of a model that it was given.
 
-    def __init__(self, **arguments):
+    On JAX `self.model` would bring the model's state along.
+    """
+
+    def __init__(self, given, strength):
         super().__init__()
-        self.arguments = arguments
+        self.given, self.strength = given, strength
 
     def on_train_batch_end(self, batch, logs=None):
         if batch == 1:
-            kd.set_weight_decay(self.model, **self.arguments)
+            kd.set_weight_decay(self.given, self.strength)
 
 
 @pytest.mark.parametrize("name", ["alone", "loss scaling"])
 def test_it_acts_from_the_next_step_on(name):
     """Two of the four steps; on JAX too, where the state is elsewhere meanwhile."""
     model = net(outer(name))
-    np.testing.assert_allclose(fit(model, AtBatch(strength=0.5)), [0.25] * 3)
+    np.testing.assert_allclose(fit(model, AtBatch(model, 0.5)), [0.25] * 3)
 
 
 def test_the_strength_of_one_rule():
