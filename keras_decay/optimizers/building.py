@@ -66,6 +66,8 @@ def add_memory(optimizer):
         optimizer._averages = new_averages(
             optimizer, variables, averages, optimizer._memory
         )
+        with backend.current().eager():
+            optimizer._averages.begin()
 
 
 def new_memory(optimizer, plan, variables):

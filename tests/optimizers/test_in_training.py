@@ -49,6 +49,20 @@ def test_averages_find_their_weights_when_a_layer_has_been_frozen():
     assert 0 < np.abs(after[1] - before[1]).max() < 0.05
 
 
+def test_the_average_of_a_layer_that_is_frozen_at_first_starts_at_its_weights():
+    """It started at zero on JAX. At a rate of zero weights and averages are the same."""
+    model = two_layers(kd.SGDW(0.0, 0.1, use_ema=True))
+    before = kernels(model)
+    model.optimizer.build(model.trainable_variables)
+    model.layers[0].trainable = False
+    train(model)
+    model.layers[0].trainable = True
+    kd.rebuild(model)
+    train(model)
+    for kernel, start in zip(kernels(model), before, strict=True):
+        np.testing.assert_allclose(kernel, start, rtol=1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_settings_changed_before_compiling_anew_are_heeded(jit_compile):

@@ -11,7 +11,8 @@ class MovingAverages:
 
         average ← β average + (1 − β) w
 
-    The first step sets an average to its weight, as Keras' own optimizers do.
+    The first step sets an average to its weight, as Keras' own optimizers do. That of a
+    weight which is frozen then, and thawed later, starts at the weight of `begin`.
 
     Args:
         weights: The weights' variables.
@@ -73,6 +74,12 @@ class MovingAverages:
         moved = ops.cast(True if is_real is None else is_real, self._count.dtype)
         self._count.assign_add(moved)
 
+    def begin(self):
+        """Set each average to the present value of its weight."""
+        for weight, average, _ in self._slots:
+            if average is not None:
+                average.assign(ops.copy(weight))
+
     def carry_on(self, before, known):
         """Take over the averages of an optimizer that had others.
 
@@ -82,11 +89,9 @@ class MovingAverages:
                 a weight without one starts at the weight's present value.
         """
         self._count.assign(ops.copy(before._count))
-        for (weight, average, residual), number in zip(self._slots, known, strict=True):
-            if average is None:
-                continue
-            if number is None:
-                average.assign(ops.copy(weight))
+        self.begin()
+        for (_, average, residual), number in zip(self._slots, known, strict=True):
+            if average is None or number is None:
                 continue
             _, old, old_residual = before._slots[number]
             average.assign(ops.copy(old))
