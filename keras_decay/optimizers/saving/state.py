@@ -126,6 +126,7 @@ def _restore(optimizer, stored, late=False):
                 "was loaded before the optimizer was built."
             )
     state = own_variables(optimizer)
+    obstacle = obstacle or _other_kind(state, stored)
     obstacle = obstacle or _other_arrays(_arrays(state), own)
     if obstacle:
         _load_references(optimizer, saved, own)
@@ -207,6 +208,18 @@ def _other_inner(optimizer, saved, inner):
         return f"It was saved with {saved.inner} inside, and this one wraps {name}."
     problem = _other_arrays(_state_of(optimizer.optimizer), inner)
     return problem and f"Its {name} was another one. {problem}"
+
+
+def _other_kind(state, stored):
+    """Say what has saved numbered variables alone, as Keras' own optimizers do."""
+    if all(name.isdigit() for name in state) or not all(n.isdigit() for n in stored):
+        return None
+    return (
+        "It was saved by another kind of optimizer: one of Keras' own, or the "
+        "LossScaleOptimizer that Keras adds under the policy mixed_float16. In the "
+        "latter case call keras.config.set_dtype_policy('mixed_float16') before "
+        "loading, or else the loss is no longer scaled."
+    )
 
 
 def _other_arrays(state, saved):

@@ -257,6 +257,24 @@ def test_loss_scaling_around(tmp_path):
     fit(loaded)
 
 
+@pytest.mark.slow
+def test_loss_scaling_that_keras_adds_is_not_in_the_file(tmp_path):
+    """The policy of the process decides, at loading too; the warning says so."""
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = trained(functional)
+        assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+        loaded, said = reloaded(model, tmp_path / "model.keras")
+        assert not said
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert_same_weights(fit(loaded), fit(model))
+    other, said = reloaded(model, tmp_path / "model.keras")
+    assert isinstance(other.optimizer, kd.DecoupledWeightDecay)
+    assert len(said) == 1 and "set_dtype_policy('mixed_float16')" in said[0]
+    fit(other)
+
+
 def moved(source, target, variables=None):
     """Load the state of one optimizer into another; return what is warned of."""
     store: dict = {}
