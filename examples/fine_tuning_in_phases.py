@@ -36,7 +36,9 @@ x_train, x_test, y_train, y_test = train_test_split(
 def classifier(backbone, training=None):
     image = keras.Input(SHAPE)
     # At zero, so that decay toward its start is decay toward zero.
-    head = keras.layers.Dense(5, dtype="float32", kernel_initializer="zeros")
+    head = keras.layers.Dense(
+        5, kernel_initializer="zeros", dtype="float32", name="head"
+    )
     return keras.Model(image, head(backbone(image, training=training)))
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import runpy
 import sys
+import textwrap
 import warnings
 from pathlib import Path
 
@@ -13,7 +14,10 @@ import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.preprocessing import scale
 
+from examples import blocks, code
+
 FOLDER = Path(__file__).parent.parent / "examples"
+PAGE = FOLDER.parent / "docs" / "fine-tune.md"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
 on_tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
@@ -115,6 +119,35 @@ def test_fine_tuning(run):
     assert names["known"] - old_held < 0.75 * (names["known"] - old)
     assert new > 0.8 and new_held > new - 0.1
     assert f"knows {old:.0%}, and with L2SP {old_held:.0%}" in said
+
+
+def test_the_page_on_fine_tuning_shows_parts_of_its_script():
+    script = (FOLDER / "fine_tuning_in_phases.py").read_text()
+    parts = code(PAGE.read_text())
+    assert len(parts) == 5
+    for part in parts:
+        assert part in script or textwrap.indent(part, "    ") in script
+
+
+@pytest.mark.slow
+@pytest.mark.written
+def test_fine_tuning_in_phases(run, run_python, tmp_path):
+    """The outputs on the page are its own, but for digits that rounding decides."""
+    _, printed, _ = run("fine_tuning_in_phases", tmp_path)
+    right = [int(share) for share in re.findall(r"(\d+)% of the new digits", printed)]
+    assert 40 < right[0] < right[1] - 5
+    rows = re.findall(r"rate × \d.\d\d  (.*)", printed)
+    assert rows == ["not measured"] * 10 + ["as promised"] * 10
+    # Only what the files hold is known in a new process.
+    source = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0])"
+    script = FOLDER / "fine_tuning_in_phases.py"
+    resumed = run_python(source, script, tmp_path, "resume").stdout
+    assert f"{right[1]}% of the new digits" in resumed
+    assert re.search(r"^(\d+) of \1 variables are as without", resumed, re.M)
+    lines = {line.rstrip() for line in (printed + resumed).splitlines()}
+    for _, kind, body in blocks(PAGE.read_text()):
+        shown = body.splitlines() if kind == "text" else []
+        assert {line for line in shown if "% of" not in line} <= lines
 
 
 @pytest.mark.slow

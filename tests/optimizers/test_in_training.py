@@ -50,7 +50,7 @@ def test_averages_find_their_weights_when_a_layer_has_been_frozen():
 
 
 def test_the_average_of_a_layer_that_is_frozen_at_first_starts_at_its_weights():
-    """It started at zero on JAX. At a rate of zero weights and averages are the same."""
+    """On JAX at zero, once. At a rate of zero weights and averages are the same."""
     model = two_layers(kd.SGDW(0.0, 0.1, use_ema=True))
     before = kernels(model)
     model.optimizer.build(model.trainable_variables)
