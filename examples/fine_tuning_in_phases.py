@@ -65,8 +65,9 @@ def train(model, **settings):
 def print_kernels(audit):
     for row in audit.rows:
         if row["decay"]:
-            rate = f"rate × {row['rate_factor']:.2f}"
-            print(f"{row['path']:<16}  {row['decay']}  {rate}  {row['probe']}")
+            rate, share = row["rate_factor"], row["shrink_per_step"]
+            numbers = f"rate × {rate:.2f}  {share:.1e} a step"
+            print(f"{row['path']:<16}  {row['decay']}  {numbers}  {row['probe']}")
 
 
 def fine_tune(folder):
@@ -89,11 +90,9 @@ def fine_tune(folder):
     backbone.trainable = True
     kd.rebuild(model)
     model.optimizer.learning_rate = 0.003
-    print_kernels(kd.audit(model, probe=False))
+    print_kernels(kd.audit(model))
     files = keras.callbacks.ModelCheckpoint(folder / "epoch-{epoch}.keras")
     train(model, epochs=EPOCHS, callbacks=[files])
-
-    print_kernels(kd.audit(model))
     model.save(folder / "final.keras")
 
 

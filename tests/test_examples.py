@@ -136,8 +136,7 @@ def test_fine_tuning_in_phases(run, run_python, tmp_path):
     _, printed, _ = run("fine_tuning_in_phases", tmp_path)
     right = [int(share) for share in re.findall(r"(\d+)% of the new digits", printed)]
     assert 40 < right[0] < right[1] - 5
-    rows = re.findall(r"rate × \d.\d\d  (.*)", printed)
-    assert rows == ["not measured"] * 10 + ["as promised"] * 10
+    assert printed.count("a step  as promised") == 10
     # Only what the files hold is known in a new process.
     source = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0])"
     script = FOLDER / "fine_tuning_in_phases.py"

@@ -18,6 +18,9 @@ def audit(model, *, steps_per_epoch=None, epochs=None, probe=True):
         per epoch  1 − (1 − s)^n        half-life  ln 2 / −ln(1 − s)
         planned total  Σ_t c_t λ_t  over the learning-rate schedule from its first step
 
+    Where a weight is decayed toward others, as by `DecayToward`, the share is that of
+    its distance to them.
+
     The settings are not trusted. The model's own optimizer makes a few steps with
     gradients of zero on the model's own variables, once as it is and once with its
     decay off, and the difference is compared with what the settings promise.

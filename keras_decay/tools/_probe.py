@@ -57,12 +57,12 @@ def measure(model, views, promises, steps):
                 continue
             step = steps[id(view)]
             with view.undisturbed():
-                start = prepare(view, variables, step)
+                start = prepare(view, variables, step, promises)
                 with view.without_decay():
                     call = in_strategy(model, view.control_step)
                     control = run(call, view, variables, stops_if_still=True)
                 restore()
-                prepare(view, variables, step)
+                prepare(view, variables, step, promises)
                 call = in_strategy(model, view.step)
                 decayed = run(call, view, variables)
                 restore()
@@ -75,7 +75,7 @@ def measure(model, views, promises, steps):
     return found
 
 
-def prepare(view, variables, step):
+def prepare(view, variables, step, promises):
     """Set step and test values for a run, and give the weights it starts from."""
     raw = view.inner._iterations
     if step != int(as_numpy(view.inner.iterations)):
@@ -83,8 +83,15 @@ def prepare(view, variables, step):
     if view.micro_steps > CALLS:
         raw.assign((step + 1) * view.micro_steps - CALLS)
     for variable in variables:
-        put_test_value(variable)
+        put_test_value(variable, center_of(promises[id(variable)]))
     return [as_numpy(variable) for variable in variables]
+
+
+def center_of(promise):
+    """What the weight is decayed toward, an array; None for zero."""
+    if promise is None or promise.center is None or not promise.center.any():
+        return None
+    return promise.center
 
 
 def in_strategy(model, call):
@@ -148,8 +155,10 @@ def compare(variable, promise, first, made, start, control, decayed):
     the difference is the decay of the weight that both have started from.
     """
     pairs = list(zip(control, decayed, strict=True))
-    lost = [shrinkage(start, start - (c - d)) for c, d in pairs]
-    moved, size = np.linalg.norm(control[-1] - start), np.linalg.norm(start)
+    center = center_of(promise)
+    center = 0.0 if center is None else center
+    lost = [shrinkage(start - center, start - center - (c - d)) for c, d in pairs]
+    moved, size = np.linalg.norm(control[-1] - start), np.linalg.norm(start - center)
     drift = float(moved) / max(float(size), 1e-300)
     steps = made if drift <= DRIFT else 1
     total = lost[-1] if steps == made else lost[0]
@@ -158,7 +167,7 @@ def compare(variable, promise, first, made, start, control, decayed):
         expected = start
         for step in range(first, first + steps):
             expected = promise.expected(expected, step)
-        promised = per_step(shrinkage(start, expected), steps)
+        promised = per_step(shrinkage(start - center, expected - center), steps)
     epsilon = precision(variable.dtype)
     return Measurement(
         share=per_step(total, steps),
@@ -181,14 +190,18 @@ def precision(dtype):
     return known.get(str(dtype)) or float(np.finfo(str(dtype)).eps)
 
 
-def put_test_value(variable):
+def put_test_value(variable, center):
     """Make the variable one that decay can be seen on.
 
-    Zeros, as biases begin with, become ones, and a constraint is fulfilled beforehand,
-    so that its own effect is not taken for decay's.
+    Zeros, as biases begin with, become ones. A weight that is decayed toward others is
+    put at twice these, since at the start of a training it is equal to them. A
+    constraint is fulfilled beforehand, so that its own effect is not taken for decay's.
     """
     value = ops.convert_to_tensor(variable)
-    if not np.any(as_numpy(value)):
+    if center is not None:
+        value = ops.convert_to_tensor(2 * center, dtype=variable.dtype)
+        variable.assign(value)
+    elif not np.any(as_numpy(value)):
         value = ops.ones_like(value)
         variable.assign(value)
     if variable.constraint is not None:

@@ -15,7 +15,8 @@ class Promise(NamedTuple):
     `key` is equal for promises that are equal; `share` gives the fraction of the weight
     that real step t takes away, and is None where that depends on the weight;
     `expected` gives what the step leaves of the array w when no gradient comes, and is
-    None where only a measurement can tell.
+    None where only a measurement can tell. `center` is the array that the weight is
+    decayed toward, None for zero; shares are then those of the distance to it.
     """
 
     key: object
@@ -24,6 +25,7 @@ class Promise(NamedTuple):
     coupling: str
     share: Callable[[int], float] | None
     expected: Callable[[np.ndarray, int], np.ndarray] | None
+    center: np.ndarray | None = None
 
 
 def number(value):

@@ -23,6 +23,7 @@ NOTE = (
     "per step, per epoch: share of the weight taken away; half-life in steps; "
     "total: Σ c_t λ_t over the plan; probe: measured against the settings"
 )
+NOTE_ON_TOWARD = "; Toward: share of the distance to the reference"
 # Columns of numbers, by the beginning of their keys; the last line is of `sparsity`.
 NUMBERS = (
     *("shrink", "half", "planned", "rate"),
@@ -43,7 +44,8 @@ def render(audit, width):
     if rest:
         blocks.append(f"and {rest} variables that are not trained, hence not decayed")
     if any(row["shrink_per_step"] is not None for row in trained):
-        blocks.append(wrapped(NOTE, width))
+        is_toward = any((row["decay"] or "").startswith("Toward") for row in trained)
+        blocks.append(wrapped(NOTE + NOTE_ON_TOWARD * is_toward, width))
     blocks.append(
         f"Warnings: {len(audit.warnings)}" if audit.warnings else "No warnings."
     )

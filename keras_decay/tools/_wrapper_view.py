@@ -91,6 +91,9 @@ class WrapperView(KerasView):
             coupling=decay.coupling + (", cautious" if self.cautious else ""),
             share=share if simple else None,
             expected=expected if form is None or isinstance(form, STEADY) else None,
+            center=as_numpy(optimizer._memory.of(index)["reference"])
+            if isinstance(form, DecayToward)
+            else None,
         )
 
     def rate_factor(self, variable):

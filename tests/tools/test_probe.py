@@ -148,6 +148,22 @@ def test_a_reference_is_not_taken_before_training_starts():
     assert kd.audit(model).ok
 
 
+@pytest.mark.parametrize("steps", [0, 2])
+def test_decay_toward_the_start_is_measured_at_a_distance_from_it(steps):
+    """At the start itself there is none; the share is that of the distance."""
+    model = kernels(kd.DecoupledWeightDecay(K.Adam(1e-2), kd.DecayToward(0.1)))
+    model.optimizer.build(model.trainable_variables)
+    model = after(steps, model) if steps else model
+    before = state(model)
+    report = kd.audit(model)
+    assert "Toward: share of the distance to the" in str(report)
+    row = row_of(report, "first/kernel")
+    assert state(model) == before
+    assert row["probe"] == "as promised"
+    for key in ("measured_shrink", "promised_shrink", "shrink_per_step"):
+        assert row[key] == pytest.approx(1e-2 * 0.1, rel=1e-3)
+
+
 def test_an_exception_in_the_middle_leaves_everything_as_it_was():
     optimizer = kd.AdamW(1e-2, 0.1, use_ema=True, ema_overwrite_frequency=2)
     model = after(2, dense(optimizer))
