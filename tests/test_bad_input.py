@@ -160,7 +160,7 @@ CASES = {
     ),
     "rules that are one text": (
         lambda folder: adamw(rules="kernel"),
-        "`rules` must be a list of tuples.*'kernel'",
+        "`rules` must be a list of kd.Rule or tuples.*'kernel'",
     ),
     "a rule of one part": (
         lambda folder: adamw(rules=[("kernel",)]),
