@@ -75,10 +75,7 @@ FAILS = [("Muon", "schedule"), ("Muon", "global_clipnorm")]
 CASES = [(n, m) for n in PROPORTIONAL for m in MODES if (n, m) not in FAILS]
 QUICK = [
     ("SGD momentum", "schedule"),
-    ("Adam", "accumulation"),
     ("Adam", "EMA"),
-    ("RMSprop", "clipnorm"),
-    ("Lion", "global_clipnorm"),
 ]
 
 
@@ -120,10 +117,7 @@ COUPLINGS = ["learning_rate", "schedule", "independent", "corrected"]
 PAIRS = [(decay, coupling) for decay in DECAYS for coupling in COUPLINGS]
 QUICK_PAIRS = [
     ("number", "corrected"),
-    ("penalty", "schedule"),
     ("both, cautious", "learning_rate"),
-    ("constrained", "independent"),
-    ("stable", "learning_rate"),
 ]
 
 

@@ -72,7 +72,8 @@ def test_they_resume_exactly(make, copied, tmp_path):
     assert_same_weights(fit(model), trained(make, epochs=3))
 
 
-@pytest.mark.parametrize("make", [scaled, slow(in_parts)])
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [scaled, in_parts])
 def test_frozen_models_load_and_rebuild_goes_on(make, tmp_path):
     model = trained(make)
     model.trainable = False
