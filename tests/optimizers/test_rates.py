@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 from support import (
     apply_as_fit_does,
+    by_turns,
     make_variables,
     mostly_slow,
     once,
@@ -91,7 +92,7 @@ def run(optimizer, compiled="graph"):
     return replay(optimizer, START, GRADIENTS, compiled=compiled)
 
 
-@pytest.mark.parametrize("name, mode", mostly_slow(CASES, QUICK))
+@pytest.mark.parametrize("name, mode", mostly_slow(by_turns(CASES, QUICK), QUICK))
 def test_a_rule_is_the_optimizer_at_that_multiple_of_its_rate(name, mode, float64):
     rate, inner, settings = MODES[mode]
     make = PROPORTIONAL[name]
@@ -137,7 +138,9 @@ def decayed(rate, base, decay, coupling, rules=None):
     )
 
 
-@pytest.mark.parametrize("decay, coupling", mostly_slow(PAIRS, QUICK_PAIRS))
+@pytest.mark.parametrize(
+    "decay, coupling", mostly_slow(by_turns(PAIRS, QUICK_PAIRS), QUICK_PAIRS)
+)
 def test_every_decay_meets_the_rate_of_its_rule(decay, coupling, float64):
     rate = cosine if coupling in ("schedule", "corrected") else constant
     peak = 4 * ETA
