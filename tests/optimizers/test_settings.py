@@ -104,6 +104,9 @@ KINDS = {
     "Lamb": {},
     "Muon": {"weight_decay": 0.0, "adam_weight_decay": 0.0},
 }
+# On TensorFlow the Muon of older versions of Keras fails by itself.
+if "rms_rate" not in inspect.signature(keras.optimizers.Muon).parameters:
+    del KINDS["Muon"]
 # What every optimizer has; the second line is tested in other tests.
 COMMON = ["learning_rate", "loss_scale_factor", *CLIPPING]
 OTHERS = ["gradient_accumulation_steps", "weight_decay", "adam_weight_decay", "name"]
@@ -183,7 +186,7 @@ def test_every_setting_of_every_optimizer(kind, name):
         np.testing.assert_allclose(one, bare, 1e-5, 1e-6)
 
 
-@pytest.mark.parametrize("kind", mostly_slow(KINDS, ["SGD", "Muon"]))
+@pytest.mark.parametrize("kind", mostly_slow(KINDS, ["SGD", *list(KINDS)[-1:]]))
 def test_what_cannot_act_is_refused_around_every_optimizer(kind):
     optimizer = wrapped(getattr(keras.optimizers, kind)(0.01, **KINDS[kind]))
     moved(optimizer)
