@@ -80,6 +80,9 @@ def test_a_tracked_strength_is_in_a_file_of_weights():
     assert float(to_numpy(strength)) == 0.75
 
 
+SHARES = ("promised_shrink", "measured_shrink", "shrink_per_step", "half_life_steps")
+
+
 @pytest.mark.parametrize("name", mostly_slow(fixed.MODELS, ["toward"]))
 def test_files_are_audited(name):
     for row, then in zip(
@@ -88,6 +91,9 @@ def test_files_are_audited(name):
         strict=True,
     ):
         for key, value in then.items():
+            # These were shares of the weight, and are those of the distance since.
+            if "Toward" in str(then["decay"]) and key in SHARES:
+                continue
             if isinstance(value, float):
                 value = pytest.approx(value, rel=1e-3, abs=1e-6)
             # A sum is told by its config, which says in which file its terms were.

@@ -156,7 +156,8 @@ def test_decay_toward_the_start_is_measured_at_a_distance_from_it(steps):
     model = after(steps, model) if steps else model
     before = state(model)
     report = kd.audit(model)
-    assert "Toward: share of the distance to the" in str(report)
+    said = " ".join(str(report).split())
+    assert "Toward: share of the distance to the" in said
     row = row_of(report, "first/kernel")
     assert state(model) == before
     assert row["probe"] == "as promised"
