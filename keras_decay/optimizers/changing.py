@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_decay.ground import validation
+from keras_decay.ground import backend, validation
 from keras_decay.models import parts_of
 from keras_decay.optimizers.decoupled import DecoupledWeightDecay
 from keras_decay.optimizers.rules import Rule
@@ -60,9 +60,7 @@ def set_weight_decay(model, strength, rule=None):
     for found in strengths:
         found.check_settable(strength)
     # Within an epoch JAX has the values elsewhere, and would overwrite what is set.
-    sync = getattr(model, "jax_state_sync", None)
-    if sync is not None:
-        sync()
+    backend.current().sync(model)
     for found in strengths:
         found.set(strength)
 

@@ -28,6 +28,9 @@ def rebuild(model):
     and λ. It is found in a `LossScaleOptimizer`, which keeps its scale, and in a
     `MultiOptimizer`. Keras makes the compiled training step anew.
 
+    Adam's moments of a new variable start at zero, but the count of steps goes on. The
+    variable's first steps are then longer than the rate says: begin at a lower rate.
+
     Args:
         model: A Keras model that is built, and compiled with a `DecoupledWeightDecay`.
 
