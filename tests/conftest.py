@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from turns import Record, runs_here
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -45,6 +46,13 @@ def pytest_addoption(parser):
         action="store_true",
         help="fail if a test is skipped because a package is missing",
     )
+    parser.addoption(
+        "--by-turns",
+        nargs="?",
+        const="",
+        metavar="FOLDER",
+        help="share the slow tests among the backends, and note in FOLDER which ran",
+    )
 
 
 def pytest_configure(config):
@@ -54,6 +62,20 @@ def pytest_configure(config):
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+
+def pytest_collection_modifyitems(config, items):
+    by_turns = config.option.by_turns
+    if by_turns:  # a folder
+        record = Record(by_turns)
+        config.pluginmanager.register(record)
+        record.collected(items)
+    mine, others = [], []
+    for item in items:
+        (mine if runs_here(item, by_turns is not None) else others).append(item)
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = mine
 
 
 def pytest_runtest_setup(item):

@@ -1,7 +1,5 @@
 """Backend-neutral helpers of the tests."""
 
-import os
-
 import keras
 import numpy as np
 import pytest
@@ -42,9 +40,10 @@ def decisions(optimizer):
     return optimizer._plan.outcome
 
 
-once = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="slow, and not about the backend: one is enough",
+once = pytest.mark.once
+recent_keras = pytest.mark.skipif(
+    tuple(map(int, keras.__version__.split(".")[:2])) < (3, 15),
+    reason="an older Keras lacks what this is about",
 )
 
 
@@ -53,21 +52,6 @@ def mostly_slow(cases, quick):
     cases, quick = list(cases), list(quick)
     assert all(case in cases for case in quick)
     return [case if case in quick else slow(case) for case in cases]
-
-
-def by_turns(cases, everywhere=()):
-    """A third of the cases for each backend, so that each is tried on one of them.
-
-    For a grid whose cases do not differ by the backend. KERAS_DECAY_ALL_TURNS, if set,
-    asks for all cases on each.
-    """
-    turn = ["tensorflow", "jax", "torch"].index(keras.backend.backend())
-    every = os.environ.get("KERAS_DECAY_ALL_TURNS")
-    return [
-        case
-        for number, case in enumerate(cases)
-        if every or number % 3 == turn or case in everywhere
-    ]
 
 
 def slow(case):

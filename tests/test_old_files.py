@@ -13,7 +13,7 @@ import fixture_models as fixed
 import keras
 import numpy as np
 import pytest
-from support import mostly_slow, once, to_numpy
+from support import mostly_slow, to_numpy
 
 import keras_decay as kd
 from keras_decay.cli import main
@@ -25,6 +25,9 @@ HERE = VERSION / keras.backend.backend()
 pytestmark = pytest.mark.skipif(
     tuple(map(int, keras.__version__.split(".")[:2])) < (3, 15),
     reason="an older Keras does not read files of Keras 3.15",
+)
+of_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow's results were kept"
 )
 
 
@@ -165,7 +168,7 @@ def test_verdicts_are_what_they_were():
         assert diagnosis.best_epoch == fit["best_epoch"]
 
 
-@once
+@of_tensorflow
 @pytest.mark.slow
 def test_a_folder_of_results_is_replaced_by_one_of_the_same_form(tmp_path):
     folder = Path(shutil.copytree(VERSION / "diabetes", tmp_path / "out"))
@@ -190,7 +193,8 @@ def assert_same_form(value, then):
         assert isinstance(value, float)
 
 
-@once
+@of_tensorflow
+@pytest.mark.slow
 def test_an_experiment_gives_the_same_results(found):
     then = json.loads((VERSION / "experiments" / "equivalence.json").read_text())
     now = json.loads(json.dumps(found("equivalence").as_json()))

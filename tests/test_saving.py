@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from saved_models import KINDS, compiled, nested_functional, train
-from support import decisions
+from support import decisions, slow
 
 import keras_decay as kd
 
@@ -67,7 +67,9 @@ reads_fixtures = pytest.mark.skipif(
 
 
 @reads_fixtures
-@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch", "subclassed"])
+@pytest.mark.parametrize(
+    "name", ["tensorflow", *map(slow, ["jax", "torch"]), "subclassed"]
+)
 def test_files_of_version_0_1_resume_exactly(name):
     # Oracle: what version 0.1 made of each model in three more epochs.
     keras.layers.Dense(1).name, keras.layers.Dense(1).name  # shift automatic names

@@ -6,6 +6,8 @@ import pytest
 
 from keras_decay.experiments import equivalence
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def numbers(found):

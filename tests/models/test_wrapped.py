@@ -1,11 +1,13 @@
 """Optimizers within optimizers."""
 
 import keras
+from support import recent_keras
 
 import keras_decay as kd
 from keras_decay.models import innermost, optimizers_within, parts_of
 
 
+@recent_keras
 def test_what_is_inside_what():
     adam, sgd = keras.optimizers.Adam(), keras.optimizers.SGD()
     wrapped = kd.DecoupledWeightDecay(adam, 0.1)

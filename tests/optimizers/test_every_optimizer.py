@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from support import by_turns, make_variables, mostly_slow, recorded_gradients, to_numpy
+from support import make_variables, mostly_slow, recorded_gradients, to_numpy
 
 import keras_decay as kd
 from keras_decay.ground import backend
@@ -58,10 +58,10 @@ MODES = {
 # What acts around the inner step is tried with each optimizer on one backend.
 AROUND = ["EMA", "clipping", "schedule"]
 EVERYWHERE = ["plain", "jit", "accumulation", *AROUND]
-# By default two optimizers of three, and every mode.
+# By default every second optimizer, and every mode.
 EACH_ONCE = [(name, EVERYWHERE[i % 6]) for i, name in enumerate(OPTIMIZERS)]
 QUICK = [
-    *(case for i, case in enumerate(EACH_ONCE) if i % 3 != 2),
+    *(case for i, case in enumerate(EACH_ONCE) if i % 2 == 0),
     ("Adam", "accumulation"),
     ("Adam", "schedule"),
     ("SGD momentum", "cautious"),
@@ -73,7 +73,7 @@ INSIDE = [(name, mode) for name in OPTIMIZERS for mode in EVERYWHERE[:3]] + [
     for mode in ("cautious", "prox")
 ]
 OUTSIDE = [(name, mode) for mode in AROUND for name in OPTIMIZERS]
-CASES = INSIDE + by_turns(OUTSIDE, QUICK)
+CASES = INSIDE + OUTSIDE
 STEPS = 6
 START, GRADIENTS = recorded_gradients(STEPS)
 
@@ -187,8 +187,8 @@ OLD_MUON = "rms_rate" not in inspect.signature(keras.optimizers.Muon).parameters
 
 @pytest.mark.parametrize("name, mode", mostly_slow(CASES, QUICK))
 def test_the_contract(name, mode):
-    if name == "Muon" and OLD_MUON and BACKEND == "tensorflow":
-        pytest.skip("this Keras' own Muon fails on TensorFlow: it looks for a path")
+    if name == "Muon" and OLD_MUON:
+        pytest.skip("this Keras' Muon has other settings, and fails on TensorFlow")
     wrapper, bare, strength = runners(name, mode)
     steps = 4 if BACKEND == "jax" and mode == "plain" else STEPS
     every = 2 if mode == "accumulation" else 1

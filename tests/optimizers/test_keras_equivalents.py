@@ -147,7 +147,7 @@ def test_ten_steps_are_those_of_the_formula(case):
 OTHERS = [c for c in CASES if CASES[c][0] not in ("AdamW", "Adafactor", "Lamb")]
 
 
-@pytest.mark.parametrize("case", OTHERS)
+@pytest.mark.parametrize("case", mostly_slow(OTHERS, OTHERS[::2]))
 def test_decay_is_that_of_keras_own_argument(case):
     start, sequence = problem(3)
     name, arguments, *_ = CASES[case]

@@ -10,10 +10,8 @@ import pytest
 from keras import ops
 from support import (
     apply_as_fit_does,
-    by_turns,
     make_variables,
     mostly_slow,
-    once,
     recorded_gradients,
     replay,
     to_numpy,
@@ -92,7 +90,7 @@ def run(optimizer, compiled="graph"):
     return replay(optimizer, START, GRADIENTS, compiled=compiled)
 
 
-@pytest.mark.parametrize("name, mode", mostly_slow(by_turns(CASES, QUICK), QUICK))
+@pytest.mark.parametrize("name, mode", mostly_slow(CASES, QUICK))
 def test_a_rule_is_the_optimizer_at_that_multiple_of_its_rate(name, mode, float64):
     rate, inner, settings = MODES[mode]
     make = PROPORTIONAL[name]
@@ -138,9 +136,7 @@ def decayed(rate, base, decay, coupling, rules=None):
     )
 
 
-@pytest.mark.parametrize(
-    "decay, coupling", mostly_slow(by_turns(PAIRS, QUICK_PAIRS), QUICK_PAIRS)
-)
+@pytest.mark.parametrize("decay, coupling", mostly_slow(PAIRS, QUICK_PAIRS))
 def test_every_decay_meets_the_rate_of_its_rule(decay, coupling, float64):
     rate = cosine if coupling in ("schedule", "corrected") else constant
     peak = 4 * ETA
@@ -294,8 +290,8 @@ def test_loss_scaling_stays_outside():
         np.testing.assert_allclose(one, other, 1e-4, 1e-6)
 
 
-@once
 @pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.distribute")
 def test_a_mirrored_strategy_has_the_rates():
     import tensorflow as tf
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 from scipy.optimize import minimize
-from support import compiled, gradient, one_program, to_numpy
+from support import compiled, gradient, one_program, slow, to_numpy
 
 import keras_decay as kd
 from keras_decay.ground import backend
@@ -242,7 +242,9 @@ def test_l2_beside_one_is_closed(float64):
 
 # LAPACK, by which JAX and PyTorch decompose, promises a modest multiple of ε (Users'
 # Guide, section 4.9); seven rows were found to differ by up to 12 ε on some processors.
-@pytest.mark.parametrize("dtype, accuracy", [("float32", 2e-6), ("float64", 1e-13)])
+@pytest.mark.parametrize(
+    "dtype, accuracy", [("float32", 2e-6), slow(("float64", 1e-13))]
+)
 def test_decomposition_in_a_compiled_program(dtype, accuracy, float64):
     svd = compiled(lambda a: backend.current().svd(a))
     zero, half = np.zeros((7, 5)), matrix(7, 5)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 from searched_models import EAGERLY, X, Y, model_of
-from support import mostly_slow
+from support import mostly_slow, recent_keras
 
 import keras_decay as kd
 from keras_decay.search._building import build_model
@@ -164,6 +164,7 @@ def test_one_candidate_in_several_folds_is_looked_at_too():
             searched(lambda l2: model_of(layer), {"l2": [0.1]}, engine=engine)
 
 
+@pytest.mark.slow
 def test_what_training_does_not_change_may_be_shared():
     """Layers without weights, frozen layers, adapted statistics, constants."""
     statistics = L.Normalization()
@@ -377,7 +378,8 @@ def by_an_object_that_does_not_show_itself(l2):
 
 REACHING = [
     *(subclassed, with_an_object_of_the_users, by_a_training_step, by_a_closure),
-    *(by_a_partial, by_a_setting_of_the_module, by_a_callable_regularizer),
+    *(by_a_partial, by_a_setting_of_the_module),
+    pytest.param(by_a_callable_regularizer, marks=recent_keras),
     *(by_a_variable, by_a_schedule, by_an_initializer, by_the_activity, by_compile),
     *(by_an_opaque_object, by_an_object_that_does_not_show_itself),
 ]

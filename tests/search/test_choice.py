@@ -139,6 +139,7 @@ LOOPS = {"tensorflow": ["digits"], "jax": ["wine"]}
 
 
 @pytest.mark.slow
+@pytest.mark.each
 @pytest.mark.parametrize("name", LOOPS.get(keras.backend.backend(), SETS))
 def test_networks_get_the_strength_of_a_loop_over_fit(name):
     x, y = data(name)

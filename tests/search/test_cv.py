@@ -42,6 +42,7 @@ from sklearn.model_selection import (
     StratifiedKFold,
 )
 from sklearn.utils.class_weight import compute_sample_weight
+from support import slow
 
 import keras_decay as kd
 from keras_decay.search import _cv, _refit
@@ -178,7 +179,7 @@ def test_the_results_have_scikit_learns_form(quickly):
     [
         (KFold(4, shuffle=True, random_state=1), None),
         (GroupKFold(3), np.arange(30) % 7),
-        (ShuffleSplit(2, test_size=7, random_state=0), None),
+        slow((ShuffleSplit(2, test_size=7, random_state=0), None)),
         ([(np.arange(20), np.arange(20, 30)), (np.arange(9, 30), np.arange(5))], None),
         ([(np.arange(30) < 20, np.arange(30) >= 20)] * 2, None),  # masks
     ],

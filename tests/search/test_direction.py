@@ -7,6 +7,7 @@ import numpy as np
 import numpy_engine
 import pytest
 from searched_models import X, Y, model_of
+from support import recent_keras
 
 import keras_decay as kd
 from keras_decay.search import _cv, _refit
@@ -91,7 +92,12 @@ UNKNOWN = {
 NOTHING = {"ignored": lambda v: model_of(L.Dense(2, kernel_regularizer=kd.L2(0.1)))}
 GROUPS = ((1, LARGER), (-1, SMALLER), (None, UNKNOWN), (0, NOTHING))
 CASES = [
-    pytest.param(build, sign, id=name, marks=pytest.mark.slow if number % 2 else ())
+    pytest.param(
+        *(build, sign),
+        id=name,
+        marks=[pytest.mark.slow] * bool(number % 4)
+        + [recent_keras] * (name == "of the user's"),
+    )
     for sign, builds in GROUPS
     for number, (name, build) in enumerate(builds.items())
 ]
@@ -152,6 +158,7 @@ def linear(penalty):
     return build
 
 
+@pytest.mark.slow
 def test_the_rule_goes_by_the_direction(monkeypatch):
     grid = {"v": [1.0, 2.0, 4.0, 8.0]}
     inverse, usual = linear(lambda v: kd.L2(1 / v)), linear(kd.L2)

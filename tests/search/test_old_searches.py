@@ -49,6 +49,7 @@ def test_every_outcome_in_a_folder_is_read(folder, then):
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_in_a_folder(folder, then):
     # Its keys hold the versions of Keras and of its backend: with others it is trained
     # anew, and says so.

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from sklearn import datasets
 from sklearn.preprocessing import scale
-from support import slow
 
 import keras_decay as kd
 from keras_decay.experiments import _double
@@ -98,7 +97,8 @@ FIRST, OTHERS = by_coverage(configurations())
 CONFIGURATIONS = [*FIRST, *OTHERS]
 # By default all where nothing is compiled; elsewhere the first few, since program and
 # `fit` take many seconds to compile for each.
-COUNT = len(CONFIGURATIONS) if keras.backend.backend() == "torch" else 5
+FEW = 5
+COUNT = len(CONFIGURATIONS) if keras.backend.backend() == "torch" else FEW
 COUNT = int(os.environ.get("KERAS_DECAY_PARITY", COUNT))
 
 
@@ -231,7 +231,14 @@ def by_fit(job, task):
     return history, model.predict(held_out[0], verbose=0)
 
 
-@pytest.mark.parametrize("config", list(map(slow, CONFIGURATIONS[:COUNT])), ids=name)
+def cases():
+    """The first ones go by turns; those that few backends run have none."""
+    for place, config in enumerate(CONFIGURATIONS[:COUNT]):
+        marks = [pytest.mark.slow] + [pytest.mark.each] * (place >= FEW)
+        yield pytest.param(config, marks=marks, id=name(config))
+
+
+@pytest.mark.parametrize("config", cases())
 def test_the_vectorised_member_equals_fit(config):
     if "float64" in config["features"]:
         with _double.precision():

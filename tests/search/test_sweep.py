@@ -118,6 +118,7 @@ def test_a_split_weights_and_classes_are_those_of_fit():
         )
 
 
+@pytest.mark.slow
 def test_both_engines_record_the_same_names():
     """The sequential one recorded `decay`, which is neither a loss nor a metric."""
 

@@ -13,7 +13,7 @@ from keras_decay.search._run import run
 from keras_decay.search._template import obstacle
 from keras_decay.search._work import Data, Job, Settings, Split, Task
 
-SIZE, EPOCHS = 16, 5
+SIZE, EPOCHS = 16, 3
 
 
 def build(l2=1e-3, rate=1e-3):
@@ -128,6 +128,7 @@ LAYERS = {
 
 
 @pytest.mark.slow
+@pytest.mark.each
 @pytest.mark.parametrize("layers", LAYERS[keras.backend.backend()])
 def test_layers_of_many_kinds_are_trained_at_once(layers):
     x, y = load_digits(return_X_y=True)

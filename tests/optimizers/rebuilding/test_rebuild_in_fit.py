@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, optimizers
-from support import slow, to_numpy
+from support import recent_keras, slow, to_numpy
 
 import keras_decay as kd
 
@@ -373,6 +373,7 @@ def test_models_that_cannot_be_rebuilt_are_told_why():
     assert model.optimizer.built
 
 
+@recent_keras
 def test_parts_change_together_or_not_at_all():
     first, second = kd.AdamW(0.1, 0.5), kd.SGDW(0.1, 0.5, rules=[("second/k", 0.1)])
     plain = optimizers.Adam(0.1)
@@ -399,6 +400,7 @@ def test_parts_change_together_or_not_at_all():
     fit(model)
 
 
+@recent_keras
 def test_an_optimizer_map_that_makes_optimizers_anew_is_refused():
     model = network()
     set_trainable(model, "head")

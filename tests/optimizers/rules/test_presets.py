@@ -9,6 +9,7 @@ import keras
 import pytest
 from models import skeletons
 from oracles import published_recipes
+from support import once
 
 import keras_decay as kd
 from keras_decay.models import decays_by_default
@@ -263,6 +264,7 @@ APPLICATIONS = {
 }
 
 
+@once
 @pytest.mark.slow
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_applications_of_keras(name):

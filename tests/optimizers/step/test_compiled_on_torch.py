@@ -6,7 +6,7 @@ Where it works it is held to the bare optimizer in test_every_optimizer.
 import keras
 import numpy as np
 import pytest
-from support import recorded_gradients, replay
+from support import recent_keras, recorded_gradients, replay
 
 import keras_decay as kd
 
@@ -41,6 +41,7 @@ def test_without_a_compiler_the_step_runs_uncompiled():
     assert [program.works() for program in programs(optimizer)] == [False]
 
 
+@recent_keras
 def test_group_penalties_and_l2_balls_are_compiled():
     ball = {"dense/kernel": kd.NormBall(0.5, axis=-1)}
     results = []

@@ -4,11 +4,13 @@ Oracle: the exact product Π(1 − c_t λ_t), and, with gradients, the same disp
 summed up in float64.
 """
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
-from support import slow, to_numpy
+from support import mostly_slow, to_numpy
 
 import keras_decay as kd
 
@@ -65,8 +67,10 @@ def assert_within_one_percent(kernel, exact, dtype):
     assert np.all(error <= 0.01 * np.abs(exact) + 0.5 * spacing)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("gradients", [slow("zero"), "real"])
+CASES = list(itertools.product(DTYPES, ["zero", "real"]))
+
+
+@pytest.mark.parametrize("dtype, gradients", mostly_slow(CASES, [("bfloat16", "real")]))
 def test_a_thousand_steps_decay_each_entry_also_across_a_file(
     dtype, gradients, tmp_path
 ):

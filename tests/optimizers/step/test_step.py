@@ -3,11 +3,13 @@
 Oracles: the same Keras optimizer at the rate m η, and the steps' formulas in NumPy.
 """
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
-from support import make_variables, recorded_gradients, to_numpy
+from support import make_variables, mostly_slow, recorded_gradients, to_numpy
 
 import keras_decay as kd
 from keras_decay.ground import backend
@@ -80,9 +82,10 @@ INNER = {
 }
 
 
-@pytest.mark.parametrize("m", [0.25, 3.0])
-@pytest.mark.parametrize("inner", INNER)
-@pytest.mark.parametrize("coupling", COUPLINGS)
+FACTORS = list(itertools.product(COUPLINGS, INNER, [0.25, 3.0]))
+
+
+@pytest.mark.parametrize("coupling, inner, m", mostly_slow(FACTORS, FACTORS[::11]))
 def test_a_factor_equals_the_optimizer_at_that_multiple_of_its_rate(
     coupling, inner, m, float64
 ):

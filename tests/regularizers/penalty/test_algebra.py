@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from support import to_numpy
+from support import slow, to_numpy
 
 import keras_decay as kd
 from keras_decay.regularizers.maths.dykstra import dykstra
@@ -76,7 +76,7 @@ def test_prox_with_one_further_term_and_l2_is_closed(float64):
     np.testing.assert_allclose(actual, expected, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("step", [0.0, 0.1, 0.7, 5.0])
+@pytest.mark.parametrize("step", [0.0, slow(0.1), 0.7, slow(5.0)])
 def test_prox_by_iteration_reaches_the_documented_accuracy(step, float64):
     w = weights()
     penalty = kd.L1(0.4) + RowNorms(0.8) + 0.5 * kd.L2(0.6)

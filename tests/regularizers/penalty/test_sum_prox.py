@@ -102,6 +102,7 @@ def test_terms_of_entries_are_minimised_globally(name, float64):
         assert len(traces) == 1
 
 
+@pytest.mark.slow
 def test_terms_beside_groups_end_at_a_local_minimum(float64):
     w = np.random.default_rng(0).normal(size=(3, 4))
     penalty = kd.LogSum(0.3, 0.5) + kd.GroupLasso(0.2)
