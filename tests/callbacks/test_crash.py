@@ -14,8 +14,9 @@ from pathlib import Path
 import keras
 import pytest
 
-from keras_decay.callbacks import LearningCurve, _history_file, _running_fit
-from keras_decay.curves import _rows
+from keras_decay.callbacks import LearningCurve, running_fit
+from keras_decay.callbacks.output import history_file
+from keras_decay.curves.data import rows as _rows
 
 BACKEND = keras.backend.backend()
 HERE = Path(__file__).parent
@@ -131,7 +132,7 @@ def test_a_last_line_torn_at_any_byte(tmp_path):
             path.write_bytes(content[:-cut])
             whole = rows[: count if cut == 1 else count - 1]
             assert LearningCurve.load(path).rows == whole
-            assert _history_file.resume(path, [], step=count) == whole
+            assert history_file.resume(path, [], step=count) == whole
             _rows.append(path, rows[-1])
             assert _rows.read(path) == ([*whole, rows[-1]], False)
 
@@ -154,13 +155,13 @@ def test_a_last_line_torn_at_any_byte(tmp_path):
 )
 def test_rows_beyond_the_model_are_superseded(steps, step, kept):
     rows = [{"epoch": e, "step": s} for e, s in enumerate(steps)]
-    assert _history_file.rows_that_hold(rows, step) == rows[:kept]
+    assert history_file.rows_that_hold(rows, step) == rows[:kept]
 
 
 def test_a_fresh_model_supersedes_all_but_what_initial_epoch_spares():
     rows = [{"epoch": e, "step": e + 1} for e in range(4)]
-    assert _history_file.rows_that_hold(rows, 0) == []
-    assert _history_file.rows_that_hold(rows, 0, epoch=3) == rows[:3]
+    assert history_file.rows_that_hold(rows, 0) == []
+    assert history_file.rows_that_hold(rows, 0, epoch=3) == rows[:3]
 
 
 @pytest.mark.slow
@@ -279,7 +280,7 @@ def test_nothing_of_a_running_fit_is_kept_alive():
     def fit():
         iterator = Iterator()
         seen = weakref.ref(iterator)
-        assert _running_fit._has_local(sys._getframe(), iterator)
+        assert running_fit._has_local(sys._getframe(), iterator)
         iterator = None
         return seen() is None and iterator is None
 
@@ -293,7 +294,7 @@ def test_variables_of_a_frame_in_a_debugger_are_left_to_it():
         iterator, frame = object(), sys._getframe()
         variables = frame.f_locals
         frame.f_trace = lambda *_: None
-        assert _running_fit._has_local(frame, iterator)
+        assert running_fit._has_local(frame, iterator)
         frame.f_trace = None
         return variables
 

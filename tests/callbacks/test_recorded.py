@@ -11,7 +11,9 @@ import pytest
 from keras import ops
 
 import keras_decay as kd
-from keras_decay.callbacks import LearningCurve, _batches, _tensorboard
+from keras_decay.callbacks import LearningCurve
+from keras_decay.callbacks.measure import batches as _batches
+from keras_decay.callbacks.output import tensorboard
 from keras_decay.ground import backend
 
 BACKEND = keras.backend.backend()
@@ -412,7 +414,7 @@ def test_a_board_that_fails_does_not_cost_the_training(
     def fail(step, scalars):
         raise OSError("disk full")
 
-    monkeypatch.setattr(_tensorboard, "_event", fail)
+    monkeypatch.setattr(tensorboard, "_event", fail)
     curve = LearningCurve(tensorboard=tmp_path / "board")
     with pytest.warns(UserWarning, match="disk full"):
         fit(build(), *data, curve=curve)

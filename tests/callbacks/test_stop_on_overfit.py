@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_decay.callbacks import LearningCurve
-from keras_decay.callbacks._stop_on_overfit import criteria
+from keras_decay.callbacks.stop_on_overfit import criteria
 
 EPOCHS = 60
 
