@@ -1,21 +1,20 @@
 """The callback that records a training, epoch by epoch."""
 
-from pathlib import Path
+import warnings
 
 import keras
 
+from keras_decay.callbacks import order
 from keras_decay.callbacks.measure import record
-from keras_decay.callbacks.measure.batches import Batches
+from keras_decay.callbacks.measure.batches import SampledBatches
 from keras_decay.callbacks.measure.epoch import Epoch
 from keras_decay.callbacks.measure.metering import installed_meter
 from keras_decay.callbacks.measure.reevaluation import Reevaluation
 from keras_decay.callbacks.output.curve_file import CurveFile
 from keras_decay.callbacks.output.outputs import Outputs
-from keras_decay.callbacks.output.tensorboard import TensorBoard
 from keras_decay.callbacks.recording import Recording
-from keras_decay.callbacks.running_fit import RunningFit, arguments_of_fit
 from keras_decay.callbacks.stop_on_overfit import StopOnOverfit
-from keras_decay.curves.data import columns
+from keras_decay.callbacks.training import Training
 from keras_decay.ground import backend, schema, validation
 
 
@@ -31,7 +30,7 @@ class LearningCurve(Recording, keras.callbacks.Callback):
     weights these had. Both are measured, not subtracted afterwards, and neither
     changes training. At the end of an epoch they are in the logs and can be monitored,
     e.g. `EarlyStopping("val_data_loss", mode="min")`. The logs of a model without
-    penalties have them where a callback monitors them.
+    penalties have them where a callback of a `fit` with validation monitors them.
 
     `model.metrics` lists nothing of ours, so that a `train_step` of your own may go
     through it. In every epoch the sum is compared with the loss that Keras has logged;
@@ -56,8 +55,8 @@ class LearningCurve(Recording, keras.callbacks.Callback):
       weight, and the share of its entries that are exactly 0, by path;
     - `batches`, with `track_batches`: single batches of the epoch, evenly spaced, as
       lists `step`, `data_loss` and `penalty`;
-    - `train_loss`, `train_data_loss` and so on, with `reevaluate=True`: the training
-      data evaluated like validation, at the epoch's end and with dropout off;
+    - `train_loss`, `train_data_loss` and so on, with `reevaluate`: the training data
+      evaluated like validation, at the epoch's end and with dropout off;
     - `restart`, True in the first row of a `fit` that goes on with a curve.
 
     The file at `path` holds one row per line in JSON. NaN and infinity are written as
@@ -68,8 +67,13 @@ class LearningCurve(Recording, keras.callbacks.Callback):
     `BackupAndRestore`, list it after the curve. Under a new optimizer, whose steps
     count from 0, `fit(initial_epoch=...)` says where the curve goes on.
 
-    One training writes the file: a second one at the same time is refused. The lock
-    ends with its process. Where several processes train one model, the first writes.
+    One training writes the file: a second process is refused at the same time. The lock
+    ends with its process. Within a process a later training takes the file over from an
+    earlier one, which is told at its next row. Where several processes train one model,
+    the first writes. A full disk costs rows in the file alone.
+
+    An exception or interrupt that ends `fit` may leave the model with our methods on
+    it. They are taken off at the model's next `fit`.
 
     Without a `path` the same rules hold in memory: a second `fit` goes on, a fresh
     model starts new rows.
@@ -94,26 +98,20 @@ class LearningCurve(Recording, keras.callbacks.Callback):
         track_norms: Whether to record `norms` and `zeros`.
         track_batches: How many batches of every epoch to record, an integer of at
             least 1; None for none. Keras then waits for every batch.
-        reevaluate: Whether to evaluate the training data after every epoch. It takes
-            as long as validation on as many rows. `class_weight` does not count, as it
-            does not in validation. Data that cannot be gone through twice, such as
-            generators, are refused; data without an end need `steps_per_epoch`, and
-            its batches are the first that come.
+        reevaluate: The training data, to be evaluated after every epoch: `(x, y)`,
+            `(x, y, sample_weight)`, a tf.data.Dataset, PyDataset or DataLoader. It
+            takes as long as validation on as many rows. `class_weight` does not count,
+            as it does not in validation. Data that cannot be gone through twice or
+            have no end are refused. False: nothing. True, which found the data by
+            itself, is deprecated and evaluates nothing.
         tensorboard: A folder for TensorBoard, or None. Every number of a row is written
             with its epoch as the step, training to `train/`, validation under the same
             names to `validation/` and what was evaluated again to `reevaluated/`; what
             a restart supersedes is hidden. Needs the package tensorboard, on any
             backend, and no TensorFlow.
         overwrite: Whether a fresh model may replace the curve in an existing file.
-        stop_on_overfit: When to stop training, by Prechelt's criteria on the loss
-            without penalty, averaged over the last 5 epochs: "gl" where it is 5 %
-            above its lowest value; "pq" where that, in percent, is more than the
-            progress P_5 of training loss in these epochs, in per mille; "up" where it
-            has risen over 3 times 5 epochs in succession. Or a dict with thresholds,
-            any of which stops: `{"gl": 2.0, "up": 4, "strip": 10}`, with averages over
-            10 epochs. The model then ends with the weights of the epoch of this `fit`
-            whose validation loss was lowest, stopped or not; `curve.diagnose` and the
-            rows show all epochs. None: never, and weights are left alone.
+        stop_on_overfit: Deprecated: `keras_decay.StopOnOverfit(curve, criterion)` in
+            the list of callbacks takes its place.
 
     Attributes:
         rows: The rows, a list of dicts.
@@ -122,8 +120,9 @@ class LearningCurve(Recording, keras.callbacks.Callback):
         TypeError, ValueError: If an argument is not of its kind.
         ValueError: Before the first step of training: if a fresh model meets a file
             with rows in it, if the file is no curve, if a metric of the model has one
-            of our names, if BackupAndRestore comes first, or if another training is
-            writing the file.
+            of our names, if `keras_decay.BackupAndRestore` comes first, or if another
+            process is writing the file. At the first validation: if Keras'
+            BackupAndRestore comes first.
         OSError: Before the first step, if a file cannot be written.
 
     Example:
@@ -160,58 +159,38 @@ class LearningCurve(Recording, keras.callbacks.Callback):
         self._batches = None
         if track_batches is not None:
             limit = validation.integer("track_batches", track_batches, minimum=1)
-            self._batches = Batches(limit)
+            self._batches = SampledBatches(limit)
             # Not a method: Keras waits for every batch where a callback has one.
             self.on_train_batch_end = self._end_batch
-        self.reevaluate = validation.boolean("reevaluate", reevaluate)
+        self.reevaluate = reevaluate
+        self._reevaluation = Reevaluation.of(reevaluate)
         self.overwrite = validation.boolean("overwrite", overwrite)
         self.rows = []
-        self._outputs = Outputs(figure, every, live)
-        self._tensorboard = TensorBoard(tensorboard)
-        self._stop = StopOnOverfit(stop_on_overfit)
+        self._outputs = Outputs(figure, every, live, tensorboard)
+        self._stop = self._deprecated_stop(stop_on_overfit)
+        # Pairs of Keras' `params` of a `fit` and what is told of its rows.
+        self._listeners = []
         self._meter = None
         self._fit = None
         self._epoch = None
-        self._reevaluation = None
         self._file = CurveFile(self.path)
         self._writes = True
         self._restarted = False
 
-    @classmethod
-    def load(cls, path):
-        """A curve with the rows of a file, to be drawn or diagnosed.
+    def subscribe(self, listener):
+        """Let `listener(model, rows)` be called after each row of the present `fit`.
 
         Args:
-            path: Path of a file that `keras_decay.diagnose` reads. Of several trainings
-                in it the last is taken, with a warning.
-
-        Returns:
-            A `LearningCurve`. As a callback it goes on with a file of `LearningCurve`,
-            and refuses another's.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If it is no learning curve; the message names the line.
-
-        Example:
-
-        ```python
-        kd.LearningCurve.load("run.jsonl").plot().figure.savefig("run.png")
-        ```
+            listener: Function of the model and of the rows of this training: those that
+                an earlier process has recorded before it was interrupted, too.
         """
-        curve = cls(path)
-        # A training that was killed in its first epoch leaves an empty file.
-        file = Path(path).expanduser()
-        is_empty = file.is_file() and not file.stat().st_size
-        curve.rows = [] if is_empty else columns.as_rows(file, "path")
-        return curve
+        self._listeners.append((self.params, listener))
 
     def set_model(self, model):
         """Called by Keras at the start of `fit`, `evaluate` and `predict`."""
         super().set_model(model)
-        if self._fit is not None and not self._fit.is_running():
-            # It was left by an exception; Keras says nothing of that.
-            self._fit = None
+        # If there was one, an exception has ended it; Keras says nothing of that.
+        self._fit = None
 
     def on_train_begin(self, logs=None):
         """Called by Keras: refuse now what would go wrong later."""
@@ -220,21 +199,27 @@ class LearningCurve(Recording, keras.callbacks.Callback):
                 "The training data must have at least one row. Received: no batch in "
                 "an epoch, so that there is nothing to train on."
             )
-        fit = RunningFit()
-        error = record.order_error(fit.callbacks, self)
-        if error is not None:
-            raise ValueError(error)
-        self._fit, self._epoch = None, None
-        if self.reevaluate:
-            self._reevaluation = Reevaluation(arguments_of_fit())
+        if self._fit is not None and self._fit.has(self):
+            raise ValueError(
+                "The same LearningCurve stands in the list of callbacks twice."
+            )
+        fit = Training(self.params, self._meet)
+        order.check_begun(self)
+        self._epoch = None
         self._writes = backend.current().is_chief(self.model)
         if self._writes:
-            self._outputs.start(fit)
-            self._tensorboard.check()
             self._file.open(fit)
+            self._outputs.start(fit)
             if self._file.was_killed:
                 self._outputs.figures.clear()
+        self._listeners = [one for one in self._listeners if one[0] is self.params]
+        if self._stop is not None:
+            self._stop.begin()
+            self.subscribe(self._stop.epoch)
         self._fit = fit
+
+    def _meet(self, callbacks):
+        order.check(callbacks, self)
 
     def on_epoch_begin(self, epoch, logs=None):
         """Called by Keras."""
@@ -272,48 +257,52 @@ class LearningCurve(Recording, keras.callbacks.Callback):
             self._restarted = False
         if self.track_norms:
             row.update(record.weights(self.model))
-        if self._writes:
-            self._file.append(row)
         self.rows.append(row)
         if self._writes:
-            self._tensorboard.write(row)
+            self._file.append(self.rows)
             self._outputs.epoch(self.rows)
-        self._stop.epoch(self.model, self.rows)
+        for params, listener in self._listeners:
+            if params is self._fit.params:
+                listener(self.model, self.rows[self._first :])
 
     def on_train_end(self, logs=None):
         """Called by Keras: leave the model as it was, and draw."""
         if self._fit is None:
             return
-        self._fit = self._reevaluation = None
+        self._fit = None
         if self._meter is not None:
             self._meter.restore()
-        self._stop.finish()
+        if self._stop is not None:
+            self._stop.finish()
         self._file.close()
         if self._writes:
-            self._tensorboard.stop()
             self._outputs.finish(self.rows)
 
     def restore_best_weights(self):
-        """Give the model the best weights, also where an exception has ended `fit`.
+        """Give the model the best weights of `stop_on_overfit`, which is deprecated.
 
-        With `stop_on_overfit` they are those of the lowest validation loss, and `fit`
-        restores them itself if it ends without an exception.
+        `StopOnOverfit` has a method of this name.
 
         Raises:
-            ValueError: If there are none, for want of `stop_on_overfit` or of an epoch
-                with validation in the last `fit`.
-
-        Example:
-
-        ```python
-        curve = kd.LearningCurve(stop_on_overfit="gl")
-        try:
-            model.fit(x, y, validation_split=0.2, epochs=1000, callbacks=[curve])
-        except KeyboardInterrupt:
-            curve.restore_best_weights()
-        ```
+            ValueError: If there are none.
         """
-        self._stop.restore()
+        if self._stop is None:
+            raise ValueError(
+                "There are no best weights to restore: `StopOnOverfit(curve)` keeps "
+                "them."
+            )
+        self._stop.restore_best_weights()
+
+    def _deprecated_stop(self, criterion):
+        if criterion is None:
+            return None
+        warnings.warn(
+            "`stop_on_overfit` will be removed: put `StopOnOverfit(curve, "
+            f"{criterion!r})` into the list of callbacks instead.",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+        return StopOnOverfit(self, criterion)
 
     def _begin(self, epoch):
         model = self.model
@@ -321,14 +310,20 @@ class LearningCurve(Recording, keras.callbacks.Callback):
             self.rows,
             record.steps_made(model),
             epoch=epoch,
-            overwrite=self.overwrite,
+            # A killed training that was to be restored had no backup yet.
+            overwrite=self.overwrite
+            or (self._file.was_killed and order.has_backup(self)),
             writes=self._writes,
         )
         settings = (self.track_penalty, self.track_batches is not None)
         self._meter = installed_meter(model, self._fit, self._meter, settings)
         self.rows, self._restarted = rows, bool(rows)
-        self._stop.begin(rows)
-        self._tensorboard.start(self._number(epoch))
+        # Keras counts the epochs of a training that goes on after an interruption from
+        # `initial_epoch`: so many rows before belong to it.
+        began = self._number(epoch) - epoch
+        self._first = sum(row[schema.EPOCH] < began for row in rows)
+        if self._writes:
+            self._outputs.begin(self._number(epoch))
 
     def _number(self, epoch):
         """The number of the epoch that follows on the rows, Keras' own being `epoch`.

@@ -1,6 +1,9 @@
 """What is made of the rows of a curve, while it is recorded and afterwards."""
 
+from pathlib import Path
+
 from keras_decay.curves.data import table
+from keras_decay.curves.data.columns import as_rows
 from keras_decay.curves.draw import drawing
 from keras_decay.curves.verdict import diagnosis
 
@@ -13,6 +16,35 @@ class Recording:
     """
 
     rows: list
+
+    @classmethod
+    def load(cls, path):
+        """A curve with the rows of a file, to be drawn or diagnosed.
+
+        Args:
+            path: Path of a file that `keras_decay.diagnose` reads. Of several trainings
+                in it the last is taken, with a warning.
+
+        Returns:
+            A `LearningCurve`. As a callback it goes on with a file of `LearningCurve`,
+            and refuses another's.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is no learning curve; the message names the line.
+
+        Example:
+
+        ```python
+        kd.LearningCurve.load("run.jsonl").plot().figure.savefig("run.png")
+        ```
+        """
+        curve = cls(path)
+        # A training that was killed in its first epoch leaves an empty file.
+        file = Path(path).expanduser()
+        is_empty = file.is_file() and not file.stat().st_size
+        curve.rows = [] if is_empty else as_rows(file, "path")
+        return curve
 
     def to_dataframe(self):
         """The rows as a pandas data frame, one column per key.

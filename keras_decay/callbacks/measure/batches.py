@@ -3,7 +3,7 @@
 from keras_decay.ground import schema
 
 
-class Batches:
+class SampledBatches:
     """Keeps at most `limit` evenly spaced batches of an epoch.
 
     It begins with every batch. Whenever there would be more than `limit`, every second

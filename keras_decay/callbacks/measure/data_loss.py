@@ -10,7 +10,6 @@ That is this library's one exception to "no monkey-patching".
 """
 
 import contextlib
-import weakref
 
 import keras
 from keras import ops
@@ -19,25 +18,15 @@ from keras_decay.callbacks.measure import carried, loss_parts
 from keras_decay.callbacks.measure import parts as _parts
 from keras_decay.callbacks.measure.layers import ByLayer
 from keras_decay.callbacks.measure.names import refuse_taken
+from keras_decay.callbacks.measure.patch import TEST, TRAIN, Patch
 from keras_decay.callbacks.measure.silent import Silent
 from keras_decay.ground import schema
 
 ROWS, BATCHES = "rows", "batches"
 LAYERS, LAST = "layers", "last"
-HIDDEN = (
-    "on JAX nothing of the callback's is part of the training state: the model "
-    "overrides `metrics` so that there is no metric to carry it, or its own train_step "
-    "or test_step calls compute_loss where no metric can be updated"
-)
-REPEATED = (
-    "the model's own train_step or test_step calls compute_loss more than once in a "
-    "step, and logs no loss to check the sum by"
-)
 _METER = "keras_decay_meter"
 _PHASES = {"train_step": "train", "test_step": "test"}
-_MAKERS = ("make_train_function", "make_test_function")
 _EVALUATE, _READ = "evaluate", "_get_metrics_result_or_logs"
-_PATCHED = ("compute_loss", *_PHASES, *_MAKERS, _EVALUATE, _READ)
 
 
 class DataLossMeter:
@@ -89,10 +78,11 @@ class DataLossMeter:
         # The phase of the step that is being traced or run.
         self._step = None
         self._read = {}
-        self._fit = None
-        self._finalizer = None
-        self._theirs = self._ours = (None, None)
-        self._left = None
+        self._fits = []
+        self._history = None
+        self._patch = Patch(model, self._leave)
+        # Whether an evaluation of our own is under way.
+        self._measuring = False
 
     @staticmethod
     def on(model):
@@ -108,52 +98,70 @@ class DataLossMeter:
 
     def belongs_to(self, fit):
         """Whether it was installed by a callback of this `fit`."""
-        return self._fit is not None and self._fit.same_as(fit)
+        return any(one.same_as(fit) for one in self._fits)
 
     def install(self, fit):
-        """Attach the metrics, until `restore` or until this `fit` is left."""
+        """Attach the metrics, until `restore` or until this `fit` is left.
+
+        `fit` is a `Training`.
+        """
+        refuse_taken(self.model, self.names)
+        self._fits, self._is_monitored = [], False
+        self.join(fit)
+        self._attach()
+
+    def join(self, fit):
+        """A callback of this `fit` listens."""
+        self._fits.append(fit)
+        fit.when_left(self.restore)
+
+    def _attach(self):
         model = self.model
-        refuse_taken(model, self.names)
-        recording = self._recording(model.compute_loss)
-        self._fit = fit
-        monitored = {getattr(one, "monitor", None) for one in fit.callbacks}
-        self._is_monitored = bool(
-            monitored & {p + n for p in _PREFIXES for n in schema.PARTS}
-        )
-        self._before = {
-            name: vars(model)[name] for name in _PATCHED if name in vars(model)
-        }
-        self._detach = carried.attach(model, self._all())
-        model.compute_loss = recording
+        self._history = getattr(model, "history", None)
+        methods = {"compute_loss": self._recording(model.compute_loss)}
         for name in _PHASES:
-            setattr(model, name, self._counting(name, getattr(model, name)))
-        for name in _MAKERS:
-            setattr(model, name, self._healing(name, getattr(model, name)))
-        setattr(model, _EVALUATE, self._marking(model.evaluate))
-        setattr(model, _READ, self._reading(getattr(model, _READ)))
-        self._swap_in()
-        self._finalizer = fit.when_left(self.restore)
+            methods[name] = self._counting(name, getattr(model, name))
+        for name in (TRAIN, TEST):
+            methods[name] = self._healing(name, getattr(model, name))
+        methods[_EVALUATE] = self._marking(model.evaluate)
+        methods[_READ] = self._reading(getattr(model, _READ))
+        self._detach = carried.attach(model, self._all())
+        theirs = self._patch.put(methods)
+        if theirs:
+            self._seen.clear()
+            self._why_not = None
+            self._patch.compile(theirs)
 
     def restore(self):
         """Leave the model as it was found. Safe to call at any time, and twice."""
-        model = self.model
-        if self.on(model) is not self:
-            return
-        if self._finalizer is not None:
-            self._finalizer.detach()
-        for name in _PATCHED:
-            delattr(model, name)
-        for name, value in self._before.items():
-            setattr(model, name, value)
-        self._detach()
-        self.validating, self._evaluating = False, 0
-        self._swap_out()
+        if self.on(self.model) is self:
+            self._patch.take_back()
+            self._detach()
+            self.validating, self._evaluating = False, 0
+
+    def _leave(self):
+        """An exception ends the `fit`."""
+        for fit in self._fits:
+            fit.leave()
 
     def begin_epoch(self):
         """Start an epoch of training."""
         self._read, self.validating = {}, False
+        if self.on(self.model) is None:
+            self._attach()
         for metric in self._all():
             metric.restart()
+
+    @contextlib.contextmanager
+    def measuring(self):
+        """Measure the evaluations within."""
+        if self.on(self.model) is None:
+            self._attach()
+        self._measuring = True
+        try:
+            yield
+        finally:
+            self._measuring = False
 
     def parts(self, phase):
         """The `Parts` of the loss that Keras has read last in this phase.
@@ -249,29 +257,51 @@ class DataLossMeter:
         means = self._means[phase]
         candidates = [metric.means() for metric in means.values()]
         if None in candidates:
-            return _parts.unknown(HIDDEN)
+            return _parts.unknown(_parts.HIDDEN)
         if "loss" not in logs and self._calls[phase] > 1:
-            return _parts.unknown(REPEATED)
+            return _parts.unknown(_parts.REPEATED)
         batches = means[BATCHES].count
         allowed = _parts.tolerance(batches, self._terms, self._dtype)
         return _parts.explaining(candidates, logs, allowed)
 
     def _marking(self, original):
-        """`evaluate`, which starts the means of the evaluation."""
+        """`evaluate`, which starts the means of the evaluation.
+
+        In an epoch that is over, or in a `fit` that an exception has ended after one, a
+        caller of `evaluate` gets the model as it was. The next epoch attaches again.
+        """
 
         def evaluate(*args, **kwargs):
+            is_fit = kwargs.get("_use_cached_eval_dataset", False)
+            if "train" in self._read and not (is_fit or self._measuring):
+                self.restore()
+                return self.model.evaluate(*args, **kwargs)
             self._evaluating += 1
-            for metric in self._means["test"].values():
-                metric.restart()
             try:
+                if is_fit:
+                    self._meet(getattr(kwargs.get("callbacks"), "callbacks", ()))
+                for metric in self._means["test"].values():
+                    metric.restart()
                 return original(*args, **kwargs)
+            except BaseException:
+                if is_fit:
+                    self._leave()
+                raise
             finally:
                 self._evaluating = max(self._evaluating - 1, 0)
 
         return evaluate
 
+    def _meet(self, callbacks):
+        """All callbacks of the `fit`, which Keras shows at a validation."""
+        monitored = {getattr(one, "monitor", None) for one in callbacks}
+        columns = {p + n for p in ("", schema.VALIDATION) for n in schema.PARTS}
+        self._is_monitored = bool(monitored & columns)
+        for fit in self._fits:
+            fit.meet(callbacks)
+
     def _counting(self, name, step):
-        """A step that counts its calls of `compute_loss`, and cleans up if it fails.
+        """A step that counts its calls of `compute_loss`.
 
         It is a function that equals no other: JAX reuses what it has compiled for an
         equal function, and the bound methods of one model are equal, with our metrics
@@ -283,9 +313,6 @@ class DataLossMeter:
             self._calls[self._step] = 0
             try:
                 return step(*args, **kwargs)
-            except BaseException:
-                self.restore()
-                raise
             finally:
                 self._step = None
 
@@ -294,51 +321,25 @@ class DataLossMeter:
     def _healing(self, name, original):
         """`make_…_function`, which first of all undoes what a crashed fit left.
 
-        Everything that trains or evaluates goes through one of the two.
+        Keras makes a train function first of all, and gives every `fit` a `history`.
         """
 
-        fit = self._fit
-
         def make_function(*args, **kwargs):
-            if fit is None or fit.is_running():
-                if self.model.train_function is None:
-                    # `rebuild` in a callback: what Keras had compiled must not run on.
-                    self._theirs = self._ours = (None, None)
-                return original(*args, **kwargs)
-            self.restore()
-            return getattr(self.model, name)(*args, **kwargs)
+            model = self.model
+            is_new_fit = getattr(model, "history", None) is not self._history
+            # Without one it is `rebuild` or `compile` in a callback, or us.
+            is_further_use = name == TRAIN and model.train_function is not None
+            if is_new_fit or is_further_use:
+                self.restore()
+                return getattr(model, name)(*args, **kwargs)
+            if name == TRAIN:
+                self._patch.forget_theirs()
+            made = original(*args, **kwargs)
+            if name == TRAIN:
+                self._patch.guard()
+            return made
 
         return make_function
-
-    # The functions that Keras has compiled know nothing of the metrics: they are kept
-    # and put back. Ours are kept too: if the next fit finds what was put back, the
-    # model has not been compiled in between, and ours need not be compiled again.
-
-    def _swap_in(self):
-        model = self.model
-        theirs = self._theirs = (model.train_function, model.test_function)
-        if self._left is not None and self._left() is model.train_function:
-            model.train_function, model.test_function = self._ours
-            return
-        self._seen.clear()
-        self._why_not = None
-        model.train_function = model.test_function = None
-        model.make_train_function()
-        self._theirs = theirs
-
-    def _swap_out(self):
-        model = self.model
-        self._ours = (model.train_function, model.test_function)
-        # `compile` in the middle of training has left None, and rightly.
-        back = (None, None) if model.train_function is None else self._theirs
-        model.train_function, model.test_function = back
-        # Weakly: as long as a compiled step is alive, JAX takes it for that of the
-        # same model compiled anew with another loss.
-        self._left = None if back[0] is None else weakref.ref(back[0])
-        self._theirs = (None, None)
-
-
-_PREFIXES = ("", schema.VALIDATION)
 
 
 def _batch_size(args, kwargs):

@@ -14,7 +14,7 @@ class Epoch:
 
     Args:
         meter: The `DataLossMeter` on the model.
-        batches: The `Batches` that are to be kept, or None.
+        batches: The `SampledBatches` that are to be kept, or None.
         reevaluation: The `Reevaluation` of the training data, or None.
     """
 
@@ -75,7 +75,8 @@ class Epoch:
 
     def _reevaluated(self, model):
         """The training data's own losses and metrics, as validation measures them."""
-        logs = self._reevaluation(model)
+        with self._meter.measuring():
+            logs = self._reevaluation(model)
         values = {key: record.plain(value) for key, value in logs.items()}
         parts = self._meter.parts("test")
         values.update({name: parts.values[name] for name in self._meter.names})

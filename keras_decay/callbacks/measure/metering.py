@@ -8,7 +8,7 @@ def installed_meter(model, fit, last, settings):
 
     Args:
         model: The model.
-        fit: The `RunningFit`.
+        fit: The `Training`.
         last: The meter of an earlier `fit`, which is used again if it suits; or None.
         settings: Whether to record the penalty, and whether single batches.
 
@@ -23,6 +23,7 @@ def installed_meter(model, fit, last, settings):
                 "Two LearningCurves in one `fit` must agree on `track_penalty`, "
                 "and on whether there is a `track_batches`."
             )
+        present.join(fit)
         return present
     if present is not None:
         present.restore()

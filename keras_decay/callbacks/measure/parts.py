@@ -9,6 +9,15 @@ import numpy as np
 from keras_decay.ground import schema
 
 NOT_CALLED = "the model's own train_step or test_step does not call compute_loss"
+HIDDEN = (
+    "on JAX nothing of the callback's is part of the training state: the model "
+    "overrides `metrics` so that there is no metric to carry it, or its own train_step "
+    "or test_step calls compute_loss where no metric can be updated"
+)
+REPEATED = (
+    "the model's own train_step or test_step calls compute_loss more than once in a "
+    "step, and logs no loss to check the sum by"
+)
 # Sums of float32 numbers are compared, whose rounding stays far below this.
 TOLERANCE = 1e-4
 # Half of the distance from 1 to the next number.

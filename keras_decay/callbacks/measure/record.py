@@ -1,6 +1,5 @@
 """What is read off a model at the end of an epoch, as plain numbers."""
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -70,20 +69,3 @@ def weights(model):
         schema.NORMS: dict(zip(paths, values[::2], strict=True)),
         schema.ZEROS: dict(zip(paths, values[1::2], strict=True)),
     }
-
-
-def order_error(callbacks, curve):
-    """Why `curve` cannot work at its place among these callbacks, or None."""
-    places = [place for place, one in enumerate(callbacks) if one is curve]
-    if len(places) > 1:
-        return "The same LearningCurve stands in the list of callbacks twice."
-    for one in callbacks[: places[0]] if places else ():
-        if isinstance(one, keras.callbacks.BackupAndRestore):
-            return (
-                "BackupAndRestore must come after LearningCurve in the list of "
-                "callbacks. It saves the model at the end of an epoch: if training "
-                "stops between the two, the restored model has an epoch that the "
-                "curve lacks. The other way round, the row of that epoch is written "
-                "again."
-            )
-    return None

@@ -2,8 +2,8 @@
 
 import warnings
 
-from keras_decay.callbacks.output import throttle
-from keras_decay.curves.draw import drawing as _drawing
+from keras_decay.callbacks.output.throttle import Throttle
+from keras_decay.curves.draw import drawing
 from keras_decay.ground import files, validation
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -29,7 +29,7 @@ class Figures:
             if not self.paths:
                 must = "None where there is no `figure` to draw"
                 raise ValueError(validation.received("every", every, must))
-        self._throttle = throttle.Throttle(SHARE, FIRST)
+        self._throttle = Throttle(SHARE, FIRST)
 
     def start(self):
         """Check that every file can be written, and start the clock."""
@@ -47,29 +47,33 @@ class Figures:
         """Whether they are drawn while training runs, too."""
         return self._every is not None
 
-    def epoch(self, count, rows):
+    def epoch(self, count, epoch, rows):
         """Draw, if it is time to and there is time for it.
 
+        The figure says when it was drawn: it stays if training is interrupted.
+
         Args:
-            count: The number of epochs.
+            count: How many epochs there are.
+            epoch: The number of the last one.
             rows: Function that returns the rows to draw.
         """
         due = self._every is not None and count % self._every == 0
         if due and self._throttle.allows():
-            self._throttle.run(lambda: self._draw(rows()))
+            remark = f"Drawn after epoch {epoch}, while training went on."
+            self._throttle.run(lambda: self._draw(rows(), remark))
 
     def finish(self, rows):
         """Draw the whole curve."""
         if self.paths and rows:
             self._draw(rows)
 
-    def _draw(self, rows):
-        from keras_decay.curves.draw import figure as _figure
+    def _draw(self, rows, remark=""):
+        from keras_decay.curves.draw.figure import save
 
         try:
-            drawing = _drawing.draw(rows).figure
+            drawn = drawing.draw(rows, remark=remark).figure
             for path in self.paths:
-                _figure.save(drawing, path)
+                save(drawn, path)
         except Exception as error:
             # A figure is not worth a training run.
             warnings.warn(

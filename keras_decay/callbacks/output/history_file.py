@@ -2,7 +2,7 @@
 
 import warnings
 
-from keras_decay.curves.data import rows as _rows
+from keras_decay.curves.data.rows import read, rewrite
 
 
 def resume(path, rows, step, *, epoch=0, overwrite=False, was_killed=False):
@@ -28,7 +28,7 @@ def resume(path, rows, step, *, epoch=0, overwrite=False, was_killed=False):
     """
     torn, found = False, rows
     if path is not None and path.exists():
-        found, torn = _rows.read(path)
+        found, torn = read(path)
         # Killed after its first row and before the model was saved for the first time,
         # a training starts afresh, and has lost this one row.
         lost = was_killed and len(found) == 1
@@ -50,7 +50,7 @@ def resume(path, rows, step, *, epoch=0, overwrite=False, was_killed=False):
             stacklevel=2,
         )
     if path is not None and (torn or not path.exists() or len(kept) != len(found)):
-        _rows.rewrite(path, kept)
+        rewrite(path, kept)
     return kept
 
 

@@ -10,7 +10,7 @@ from keras_decay.ground import looks, schema, validation
 WITHOUT_PENALTY = "loss without penalty"
 
 
-def draw(rows, ax=None, metric="loss", smooth=0, log=False):
+def draw(rows, ax=None, metric="loss", smooth=0, log=False, remark=""):
     """Draw a curve; `LearningCurve.plot` is the public form of this.
 
     Args:
@@ -19,6 +19,7 @@ def draw(rows, ax=None, metric="loss", smooth=0, log=False):
         metric: Name of a column; "loss" is the loss without penalty if recorded.
         smooth: Length of a centred moving average, in epochs; 0 or 1 for none.
         log: Whether the vertical axis is logarithmic.
+        remark: A sentence to be written below the others.
 
     Returns:
         The Axes.
@@ -52,6 +53,8 @@ def draw(rows, ax=None, metric="loss", smooth=0, log=False):
         note = _mark_best(ax, diagnosis)
     if _mark_restarts(ax, rows):
         words += " ▲ Training was restarted."
+    if remark:
+        words += f" {remark}"
     ends = [end for end in drawn if end is not None]
     layout.arrange(ax, own, capital(label), words, ends, note)
     return ax

@@ -18,7 +18,7 @@ def suggestion(verdict, rows, best_epoch):
         )
         return (
             f"decay more: {how}; or stop near epoch {best_epoch}: "
-            'kd.LearningCurve(stop_on_overfit="gl")'
+            "kd.StopOnOverfit(curve)"
         )
     if verdict == "underfitting":
         if share is not None and share > RULING:

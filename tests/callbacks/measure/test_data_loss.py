@@ -392,7 +392,7 @@ with strategy.scope():
     model.compile("sgd", "mse", metrics=["mse"])
 x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
 y = x.sum(1, keepdims=True)
-curve = LearningCurve(track_penalty="layers", track_batches=4, reevaluate=True)
+curve = LearningCurve(track_penalty="layers", track_batches=4, reevaluate=(x, y))
 model.fit(x, y, batch_size=16, epochs=2, validation_data=(x, y), verbose=0,
           callbacks=[curve])
 for row in curve.rows:

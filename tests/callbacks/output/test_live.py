@@ -4,6 +4,7 @@ import io
 import sys
 import types
 
+import keras
 import numpy as np
 import pytest
 from screens import Screen
@@ -12,8 +13,10 @@ from keras_decay.callbacks import LearningCurve
 from keras_decay.callbacks.output import live as _live
 from keras_decay.callbacks.output import outputs as _outputs
 from keras_decay.callbacks.output import throttle
-from keras_decay.callbacks.output.live import Lines, Notebook, Terminal
+from keras_decay.callbacks.output.live import Lines, Notebook, TerminalPlot
+from keras_decay.callbacks.training import Training
 
+FIT = Training({})
 ROWS = [
     {"epoch": e, "loss": 0.9**e, "val_loss": 1 + abs(e - 10) / 20} for e in range(40)
 ]
@@ -54,8 +57,8 @@ def text_of(screen, below=0):
 def test_the_progress_bar_goes_on_above_the_plot():
     """Oracle: the text that a terminal without the plot would have."""
     screen = Screen(80, 30)
-    display = Terminal(screen, screen.size)
-    display.open()
+    display = TerminalPlot(screen, screen.size)
+    display.open(FIT)
     screen.write("before\n")
     for epoch in range(1, 31):
         bar(screen, epoch, lambda epoch=epoch: display.show(ROWS[: epoch + 1]))
@@ -76,8 +79,8 @@ def test_the_progress_bar_goes_on_above_the_plot():
 @pytest.mark.parametrize(("columns", "lines"), [(60, 20), (100, 40), (80, 12)])
 def test_the_plot_follows_the_window(columns, lines):
     screen = Screen(80, 30)
-    display = Terminal(screen, screen.size)
-    display.open()
+    display = TerminalPlot(screen, screen.size)
+    display.open(FIT)
     for epoch in range(1, 9):
         bar(screen, epoch, lambda epoch=epoch: display.show(ROWS[: epoch + 1]))
     assert not display.urgent()
@@ -98,24 +101,49 @@ def test_the_plot_follows_the_window(columns, lines):
 
 def test_a_second_display_leaves_the_terminal_to_the_first():
     screen = Screen()
-    first, second = (Terminal(screen, screen.size) for _ in range(2))
-    first.open(), second.open()
+    first, second = (TerminalPlot(screen, screen.size) for _ in range(2))
+    first.open(FIT), second.open(FIT)
     second.show(ROWS), second.close(ROWS)
     assert text_of(screen) == []
     first.show(ROWS), first.close(ROWS)
-    second.open(), second.show(ROWS)
+    second.open(FIT), second.show(ROWS)
     assert screen.lines[-16].startswith("epoch 39")
     second.abandon()
 
 
-def test_an_exception_gives_the_terminal_back(build, data, bomb, monkeypatch):
+def test_a_later_training_takes_the_terminal_over():
     screen = Screen()
-    display = Terminal(screen, screen.size)
+    first, second = (TerminalPlot(screen, screen.size) for _ in range(2))
+    first.open(FIT), first.show(ROWS[:3])
+    second.open(Training({})), second.show(ROWS)
+    first.show(ROWS[:4]), first.close(ROWS)
+    assert screen.lines[-16].startswith("epoch 39")
+    second.abandon()
+    assert screen.region == (0, 23) and text_of(screen) == []
+
+
+def test_an_exception_in_a_step_gives_the_terminal_back(build, data, monkeypatch):
+    screen = Screen()
+    display = TerminalPlot(screen, screen.size)
     monkeypatch.setattr(_live, "display", lambda live: display)
     monkeypatch.setattr(throttle.Throttle, "allows", lambda self: True)
-    callbacks = [LearningCurve(), bomb(epoch=2)]
+    model = build()
+
+    class Fails(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            function = model.train_function
+
+            def fails(*arguments):
+                raise RuntimeError("bomb")
+
+            model.optimizer.apply = fails
+            model.train_function = None
+            model.make_train_function()
+            assert function is not None
+
     with pytest.raises(RuntimeError, match="bomb"):
-        build().fit(*data, epochs=4, verbose=0, callbacks=callbacks)
+        callbacks = [LearningCurve(), Fails()]
+        model.fit(*data, epochs=4, verbose=0, callbacks=callbacks)
     assert screen.region == (0, 23) and text_of(screen) == []
     assert display._size is None
 
@@ -123,7 +151,7 @@ def test_an_exception_gives_the_terminal_back(build, data, bomb, monkeypatch):
 def test_lines_where_there_is_no_terminal():
     stream, now = io.StringIO(), 0.0
     display = Lines(stream, clock=lambda: now)
-    display.open()
+    display.open(FIT)
     for epoch in range(1, 40):
         display.show(ROWS[:epoch])
         now += 0.1
@@ -156,7 +184,7 @@ def test_a_notebook_has_one_picture_that_is_replaced(monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython.display", ipython.display)
     notebook = _live.display("auto", io.StringIO())
     assert isinstance(notebook, Notebook)
-    notebook.open(), notebook.show(ROWS[:2]), notebook.close(ROWS)
+    notebook.open(FIT), notebook.show(ROWS[:2]), notebook.close(ROWS)
     assert [options for _, options in shown] == [
         {"raw": True, "display_id": True},
         {"raw": True},
@@ -183,7 +211,7 @@ def test_auto_finds_out_where_it_runs(monkeypatch):
     sizes = "keras_decay.callbacks.output.live.terminal.os.get_terminal_size"
     monkeypatch.setattr(sizes, lambda descriptor: screen.size())
     for live in ("auto", True, "terminal"):
-        assert isinstance(_live.display(live, screen), Terminal)
+        assert isinstance(_live.display(live, screen), TerminalPlot)
     monkeypatch.setattr(screen, "encoding", "ascii")
     assert _live.display("auto", screen) is None
     monkeypatch.setattr(screen, "encoding", "utf-8")
@@ -205,7 +233,7 @@ def test_a_display_that_fails_does_not_cost_the_training(build, data, monkeypatc
         raise OSError("gone")
 
     display = types.SimpleNamespace(
-        FIRST=0, open=lambda: None, urgent=lambda: True, show=show
+        FIRST=0, open=lambda fit: None, urgent=lambda: True, show=show
     )
     display.abandon = lambda: left.append(True)
     monkeypatch.setattr(_live, "display", lambda live: display)
@@ -224,11 +252,11 @@ def test_what_is_shown_is_bounded_whatever_the_length(monkeypatch):
         clock.now += 0.005
 
     display = types.SimpleNamespace(
-        FIRST=0.005, open=lambda: None, urgent=lambda: False, show=show
+        FIRST=0.005, open=lambda fit: None, urgent=lambda: False, show=show
     )
     monkeypatch.setattr(_live, "display", lambda live: display)
-    outputs = _outputs.Outputs(None, None, "auto")
-    fit = types.SimpleNamespace(when_left=lambda function: None)
+    outputs = _outputs.Outputs(None, None, "auto", None)
+    fit = Training({})
     display.abandon = lambda: None
     outputs.start(fit)
     outputs._throttle._clock = lambda: clock.now

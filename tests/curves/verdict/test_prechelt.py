@@ -52,9 +52,7 @@ def test_every_verdict_has_a_suggestion():
     texts = {word: suggestion(word, [], 3) for word in (*verdicts, "inconclusive")}
     assert len(set(texts.values())) == 6
     assert texts["overfitting"].startswith("decay more")
-    assert (
-        "epoch 3" in texts["overfitting"] and "stop_on_overfit" in texts["overfitting"]
-    )
+    assert "epoch 3" in texts["overfitting"] and "StopOnOverfit" in texts["overfitting"]
     assert texts["underfitting"].startswith("decay less")
 
 

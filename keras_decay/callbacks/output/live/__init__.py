@@ -8,7 +8,7 @@ import sys
 
 from keras_decay.callbacks.output.live.lines import Lines
 from keras_decay.callbacks.output.live.notebook import Notebook
-from keras_decay.callbacks.output.live.terminal import Terminal
+from keras_decay.callbacks.output.live.terminal import TerminalPlot
 from keras_decay.ground import validation
 
 CHOICES = ("auto", True, False, "terminal", "notebook")
@@ -40,6 +40,6 @@ def display(live, stream=None):
         return None
     if in_notebook and live != "terminal":
         return Notebook()
-    if Terminal.possible(stream):
-        return Terminal(stream)
+    if TerminalPlot.possible(stream):
+        return TerminalPlot(stream)
     return None if live == "auto" or stream is None else Lines(stream)

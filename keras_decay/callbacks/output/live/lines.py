@@ -2,7 +2,7 @@
 
 import time
 
-from keras_decay.curves.draw import picture as _picture
+from keras_decay.curves.draw import picture as pictures
 
 # Seconds between two lines: a log is read, not watched.
 INTERVAL = 2.0
@@ -19,7 +19,7 @@ class Lines:
         self._last = None
         self._epoch = None
 
-    def open(self):
+    def open(self, fit):
         """Nothing to be done."""
 
     def urgent(self):
@@ -31,11 +31,11 @@ class Lines:
         now = self._clock()
         if self._last is None or now - self._last >= INTERVAL:
             self._last, self._epoch = now, rows[-1]["epoch"]
-            self._write(_picture.picture(rows).numbers)
+            self._write(pictures.picture(rows).numbers)
 
     def close(self, rows):
         """Write the last line, unless it is there, and the verdict."""
-        picture = _picture.picture(rows)
+        picture = pictures.picture(rows)
         if self._epoch != rows[-1]["epoch"]:
             self._write(picture.numbers)
         self._write(picture.sentence)

@@ -7,7 +7,7 @@ takes what others have written.
 import sys
 from typing import Any
 
-from keras_decay.curves.draw import picture as _picture
+from keras_decay.curves.draw import picture as pictures
 from keras_decay.curves.draw import svg
 
 
@@ -27,7 +27,7 @@ class Notebook:
         # IPython in a terminal has no kernel.
         return getattr(shell, "kernel", None) is not None
 
-    def open(self):
+    def open(self, fit):
         """Take the place above all that training will write."""
         from IPython.display import display
 
@@ -39,7 +39,7 @@ class Notebook:
 
     def show(self, rows):
         """Replace the picture."""
-        self._handle.update(_bundle(_picture.picture(rows)), raw=True)
+        self._handle.update(_bundle(pictures.picture(rows)), raw=True)
 
     def close(self, rows):
         """Leave the whole curve."""

@@ -32,7 +32,7 @@ CLEAR_LINE = "\x1b[2K"
 _owner: weakref.ref | None = None
 
 
-class Terminal:
+class TerminalPlot:
     """Shows a text plot at the foot of a terminal.
 
     Args:
@@ -47,6 +47,7 @@ class Terminal:
         self._size_now = size or (lambda: tuple(os.get_terminal_size(stream.fileno())))
         self._size = None
         self._height = 0
+        self.fit = None
 
     @staticmethod
     def possible(stream):
@@ -63,12 +64,19 @@ class Terminal:
         console = Console(file=stream)
         return not (console.is_dumb_terminal or console.legacy_windows)
 
-    def open(self):
-        """Take the lines, once there is something to show."""
+    def open(self, fit):
+        """Take the lines, once there is something to show.
+
+        Args:
+            fit: The `Training`. A display of an earlier one gives its lines back.
+        """
         global _owner
         other = _owner() if _owner is not None else None
+        if other is not None and not other.fit.same_as(fit):
+            other.abandon()
+            other = None
         if other is None:
-            _owner = weakref.ref(self)
+            _owner, self.fit = weakref.ref(self), fit
         # What is loaded when it is first used is no part of training.
         self._lines([{"epoch": 0.0, "loss": 1.0, "val_loss": 1.0}], 80, TALLEST)
 
