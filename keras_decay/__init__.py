@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from keras_decay.ground import backend as _backend
 
 if TYPE_CHECKING:
-    from keras_decay.callbacks import LearningCurve
+    from keras_decay.callbacks import BackupAndRestore, LearningCurve, StopOnOverfit
     from keras_decay.constraints import NormBall
     from keras_decay.conventions import convert
     from keras_decay.curves import Diagnosis, diagnose, plot_curves
@@ -81,6 +81,7 @@ __all__ = [
     "SGDW",
     "AdamW",
     "Audit",
+    "BackupAndRestore",
     "ConstrainedDecay",
     "DecaySearchCV",
     "DecayToward",
@@ -106,6 +107,7 @@ __all__ = [
     "Sparsity",
     "SpectralNorm",
     "StableDecay",
+    "StopOnOverfit",
     "StudentTPrior",
     "SweepResult",
     "TargetNormDecay",
@@ -129,7 +131,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "callbacks": ("LearningCurve",),
+    "callbacks": (
+        "BackupAndRestore",
+        "LearningCurve",
+        "StopOnOverfit",
+    ),
     "constraints": ("NormBall",),
     "conventions": ("convert",),
     "curves": (

@@ -15,7 +15,9 @@ from searched_models import X, Y, ridge
 from sklearn.model_selection import KFold
 
 import keras_decay as kd
-from keras_decay.curves import _figure, _picture, _svg
+from keras_decay.curves.draw import figure as _figure
+from keras_decay.curves.draw import picture
+from keras_decay.curves.draw import svg as _svg
 from keras_decay.search import _cv, _sweep
 
 # With noise, so that the best strength is not the least.
@@ -203,7 +205,7 @@ def svg(made):
     """A function that sets the words of a live picture, an SVG, by matplotlib."""
 
     def draw():
-        root = ElementTree.fromstring(_svg.svg(_picture.picture(made())))
+        root = ElementTree.fromstring(_svg.svg(picture.picture(made())))
         width, height = (float(root.get(side)) for side in ("width", "height"))
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)
         anchors = {None: "left", "middle": "center", "end": "right"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_decay import cli
-from keras_decay.curves import _columns
+from keras_decay.curves.data import columns
 
 OVERFIT = [
     {"epoch": e, "loss": 0.9**e, "val_loss": 1 + abs(e - 10) / 20, "acc": e / 40}
@@ -129,7 +129,7 @@ def test_the_files_of_csv_logger_are_read(folder):
     fit = {"validation_data": (x, x), "verbose": 0}
     logger = keras.callbacks.CSVLogger("run.csv", separator=";")
     history = model.fit(x, x, epochs=3, callbacks=[logger], **fit)
-    rows = _columns.as_rows(folder / "run.csv")
+    rows = columns.as_rows(folder / "run.csv")
     assert [row["epoch"] for row in rows] == [0, 1, 2]
     for key in ("loss", "val_loss"):
         assert [row[key] for row in rows] == pytest.approx(history.history[key])

@@ -56,8 +56,6 @@ PROTECTED = {
     "callbacks": {
         "_aggregate_additional_loss",
         "_compile_loss",
-        "_current_frames",  # of the module sys
-        "_getframe",
         "_metrics",
     },
     "curves": {

@@ -71,7 +71,9 @@ def add_options(parser):
 
 
 def run(options, check):
-    from keras_decay.curves import _diagnosis, _drawing, _figure, plot_curves
+    from keras_decay.curves import plot_curves
+    from keras_decay.curves.draw import drawing, figure
+    from keras_decay.curves.verdict import diagnosis
 
     refuse_existing(options.figures, options.force)
     groups: dict[str, list] = {}
@@ -79,7 +81,7 @@ def run(options, check):
     for name, path in named(options.curves):
         rows = rows_of(path)
         groups.setdefault(name, []).append(rows)
-        sentences.append((path, _drawing.sentence_of(_diagnosis.diagnose(rows))))
+        sentences.append((path, drawing.sentence_of(diagnosis.diagnose(rows))))
         check()
     try:
         # A dollar sign in the name of a file is no formula.
@@ -95,7 +97,7 @@ def run(options, check):
         check()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _figure.save(ax.figure, path)
+            figure.save(ax.figure, path)
         except OSError as error:
             reason = error.strerror or error
             raise Failure(f"cannot write to {str(path)!r}: {reason}") from error
@@ -156,7 +158,7 @@ def short(path, depth):
 
 def rows_of(path):
     """The rows in a file, or the reason why there are none."""
-    from keras_decay.curves import _columns
+    from keras_decay.curves.data import columns
 
     if path.is_dir():
         raise UsageError(f"argument CURVE: {str(path)!r} is a folder")
@@ -165,7 +167,7 @@ def rows_of(path):
             raise Failure(f"{str(path)!r} has no epochs yet: there is nothing to draw")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            rows = _columns.as_run(path)
+            rows = columns.as_run(path)
         for warning in caught:
             print(f"keras-decay plot: warning: {warning.message}", file=sys.stderr)
     except FileNotFoundError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_decay.curves import _rows
+from keras_decay.curves.data import rows
 from keras_decay.experiments._drawing import save_figures
 from keras_decay.experiments._output import RESULTS, finite
 from keras_decay.experiments._tuning import FILES
@@ -211,7 +211,7 @@ def save(result, folder):
         figures["diabetes-tuning"] = result.tuning.draw()
     save_figures(figures, folder, salt="diabetes")
     for fit in result.fits:
-        _rows.rewrite(folder / curve_name(fit.arm, fit.seed, result.seeds), fit.rows)
+        rows.rewrite(folder / curve_name(fit.arm, fit.seed, result.seeds), fit.rows)
     text = json.dumps(as_json(result), indent=2, ensure_ascii=False, allow_nan=False)
     (folder / RESULTS).write_text(text + "\n", encoding="utf-8")
     return [folder / name for name in names_of(result)]

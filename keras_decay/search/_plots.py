@@ -19,7 +19,7 @@ def plot(ax, params, table, best, choices, *, param, label, words):
         ax: matplotlib Axes, or None.
         params: The candidates.
         table: Dict of arrays over the candidates: "mean", "low", "high" and perhaps
-            "training", as `curves._validation_curve.draw` takes them; and "limit", a
+            "training", as `validation_curve.draw` takes them; and "limit", a
             number or None.
         best: The number of the candidate at which other parameters stay.
         choices: List of (number of a candidate, words).
@@ -33,7 +33,7 @@ def plot(ax, params, table, best, choices, *, param, label, words):
     if param is not None:
         validation.choice("param", param, params[best])
     if param is None and len(names) == 2:
-        return _heat_map(ax, params, table, choices, names, label)
+        return heat_map(ax, params, table, choices, names, label)
     if param is None and len(names) > 1:
         must = f"given where several parameters vary, as {', '.join(names)} do"
         raise ValueError(validation.received("param", param, must))
@@ -91,7 +91,7 @@ def of_sweep(result, ax, param, metric):
 
 
 def _curve(ax, params, table, best, choices, name, label, words):
-    from keras_decay.curves import _validation_curve
+    from keras_decay.curves.draw import validation_curve
 
     along = [] if name is None else others_equal(params, best, name)
     if not along or not all(is_numeric(params[i][name]) for i in along):
@@ -113,7 +113,7 @@ def _curve(ax, params, table, best, choices, name, label, words):
         words += (
             " With " + ", ".join(f"{k} = {_short(v)}" for k, v in rest.items()) + "."
         )
-    return _validation_curve.draw(
+    return validation_curve.draw(
         ax,
         points,
         name=name,
@@ -124,8 +124,8 @@ def _curve(ax, params, table, best, choices, name, label, words):
     )
 
 
-def _heat_map(ax, params, table, choices, names, label):
-    from keras_decay.curves import _heat_map
+def heat_map(ax, params, table, choices, names, label):
+    from keras_decay.curves.draw import heat_map
 
     def key(candidate):
         return tuple(
@@ -142,7 +142,7 @@ def _heat_map(ax, params, table, choices, names, label):
     for index, text in choices:
         together.setdefault(index, []).append(text)
     marks = [(*key(params[i]), " and ".join(texts)) for i, texts in together.items()]
-    return _heat_map.draw(ax, cells, names=names, label=label, marks=marks)
+    return heat_map.draw(ax, cells, names=names, label=label, marks=marks)
 
 
 def _short(value):

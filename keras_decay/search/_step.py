@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_decay.callbacks._loss_parts import splitter
+from keras_decay.callbacks import splitter
 from keras_decay.ground.backend import programs
 from keras_decay.search._slots import filled
 

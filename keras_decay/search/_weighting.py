@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_decay.callbacks._loss_parts import splitter
+from keras_decay.callbacks import splitter
 from keras_decay.search._building import length, rows_of
 from keras_decay.search._histories import BY_WEIGHT, SCORE, final
 

@@ -23,7 +23,7 @@ import numpy as np
 from sklearn.datasets import load_diabetes
 
 from keras_decay.callbacks import LearningCurve
-from keras_decay.curves import _rows
+from keras_decay.curves.data import rows as _rows
 
 with contextlib.suppress(ImportError):
     import tensorflow  # noqa: F401 (`fit` imports it on every backend)

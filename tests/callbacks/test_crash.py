@@ -3,19 +3,20 @@
 `killed.py` is what runs in the processes.
 """
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
-import weakref
 from pathlib import Path
 
 import keras
 import pytest
 
-from keras_decay.callbacks import LearningCurve, _history_file, _running_fit
-from keras_decay.curves import _rows
+from keras_decay.callbacks import LearningCurve
+from keras_decay.callbacks.output import history_file
+from keras_decay.curves.data import rows as _rows
 
 BACKEND = keras.backend.backend()
 HERE = Path(__file__).parent
@@ -131,7 +132,7 @@ def test_a_last_line_torn_at_any_byte(tmp_path):
             path.write_bytes(content[:-cut])
             whole = rows[: count if cut == 1 else count - 1]
             assert LearningCurve.load(path).rows == whole
-            assert _history_file.resume(path, [], step=count) == whole
+            assert history_file.resume(path, [], step=count) == whole
             _rows.append(path, rows[-1])
             assert _rows.read(path) == ([*whole, rows[-1]], False)
 
@@ -154,13 +155,13 @@ def test_a_last_line_torn_at_any_byte(tmp_path):
 )
 def test_rows_beyond_the_model_are_superseded(steps, step, kept):
     rows = [{"epoch": e, "step": s} for e, s in enumerate(steps)]
-    assert _history_file.rows_that_hold(rows, step) == rows[:kept]
+    assert history_file.rows_that_hold(rows, step) == rows[:kept]
 
 
 def test_a_fresh_model_supersedes_all_but_what_initial_epoch_spares():
     rows = [{"epoch": e, "step": e + 1} for e in range(4)]
-    assert _history_file.rows_that_hold(rows, 0) == []
-    assert _history_file.rows_that_hold(rows, 0, epoch=3) == rows[:3]
+    assert history_file.rows_that_hold(rows, 0) == []
+    assert history_file.rows_that_hold(rows, 0, epoch=3) == rows[:3]
 
 
 @pytest.mark.slow
@@ -237,64 +238,44 @@ def test_a_fit_left_by_an_exception_blocks_nobody(build, data, bomb, tmp_path):
     assert error.value is not None and second.value is not None
 
 
-@pytest.mark.slow
-def test_a_fit_whose_list_of_callbacks_lives_on_blocks_nobody(build, data, tmp_path):
-    """Its frame is gone, and a later frame may have been given the same identity."""
-    held = []
+def test_a_fit_that_still_runs_is_told_that_a_later_one_has_its_file(
+    build, data, tmp_path
+):
+    """A callback trains another model with the same path."""
+    path = tmp_path / "run.jsonl"
 
-    class Holder(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
-            frame = sys._getframe()
-            while not isinstance(
-                frame.f_locals.get("self"), keras.callbacks.CallbackList
-            ):
-                frame = frame.f_back
-            held.append(frame.f_locals["self"])
+    class Trains(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            later = LearningCurve(path, overwrite=True)
+            build().fit(*data, verbose=0, callbacks=[later])
 
-    def batches():
-        yield from [data] * 3
-        raise RuntimeError("bomb")
-
-    model = build()
-    for _ in range(10):
-        with pytest.raises(Exception, match="bomb"):
-            model.fit(
-                batches(),
-                epochs=4,
-                steps_per_epoch=2,
-                verbose=0,
-                callbacks=[LearningCurve(tmp_path / "run.jsonl"), Holder()],
-            )
-    assert len(set(map(id, held))) == 10
-    rows = LearningCurve.load(tmp_path / "run.jsonl").rows
-    assert [row["epoch"] for row in rows] == list(range(10))
+    curve = LearningCurve(path)
+    with pytest.raises(RuntimeError, match="A later training of this process writes"):
+        build().fit(*data, epochs=3, verbose=0, callbacks=[curve, Trains()])
+    assert len(LearningCurve.load(path).rows) == 1
 
 
-def test_nothing_of_a_running_fit_is_kept_alive():
-    """Its frame is looked at every epoch; an iterator over data shall end with that."""
+def test_a_full_disk_costs_rows_on_the_disk_alone(build, data, tmp_path, monkeypatch):
+    """They are written as soon as there is room."""
+    path, append = tmp_path / "run.jsonl", _rows.append
 
-    class Iterator:
-        pass
+    def full(path, row):
+        if row["epoch"] in (1, 2):
+            path.open("ab").write(b'{"epoch": 1, "lo')
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(path, row)
 
-    def fit():
-        iterator = Iterator()
-        seen = weakref.ref(iterator)
-        assert _running_fit._has_local(sys._getframe(), iterator)
-        iterator = None
-        return seen() is None and iterator is None
+    def also_full(path, rows):
+        if rows[-1]["epoch"] == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        rewrite(path, rows)
 
-    assert fit()
-
-
-def test_variables_of_a_frame_in_a_debugger_are_left_to_it():
-    """What is missing in the copy would be deleted in the frame itself."""
-
-    def fit():
-        iterator, frame = object(), sys._getframe()
-        variables = frame.f_locals
-        frame.f_trace = lambda *_: None
-        assert _running_fit._has_local(frame, iterator)
-        frame.f_trace = None
-        return variables
-
-    assert "iterator" in fit()
+    rewrite = _rows.rewrite
+    monkeypatch.setattr(_rows, "append", full)
+    monkeypatch.setattr(_rows, "rewrite", also_full)
+    curve = LearningCurve(path)
+    with pytest.warns(UserWarning, match="from epoch 1 on.*No space") as warned:
+        build().fit(*data, epochs=5, verbose=0, callbacks=[curve])
+    assert sum("No space" in str(one.message) for one in warned) == 1
+    assert [row["epoch"] for row in curve.rows] == [0, 1, 2, 3, 4]
+    assert _rows.read(path) == (curve.rows, False)

@@ -203,8 +203,11 @@ def test_backup_and_restore(build, data, tmp_path):
     build().fit(*data, epochs=5, verbose=0, callbacks=[curve, backup()])
     assert epochs(curve) == [0, 1, 2, 3, 4]
     assert [row["step"] for row in curve.rows] == [2, 4, 6, 8, 10]
+    model = build()
     with pytest.raises(ValueError, match="BackupAndRestore must come after"):
-        build().fit(*data, verbose=0, callbacks=[backup(), LearningCurve()])
+        callbacks = [backup(), LearningCurve()]
+        model.fit(*data, verbose=0, callbacks=callbacks, validation_data=data)
+    assert not (tmp_path / "backup").exists()
 
 
 def test_the_same_curve_twice_is_refused(build, data):

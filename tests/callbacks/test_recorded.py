@@ -9,9 +9,12 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from support import slow
 
 import keras_decay as kd
-from keras_decay.callbacks import LearningCurve, _batches, _tensorboard
+from keras_decay.callbacks import LearningCurve
+from keras_decay.callbacks.measure import batches as _batches
+from keras_decay.callbacks.output import tensorboard
 from keras_decay.ground import backend
 
 BACKEND = keras.backend.backend()
@@ -34,7 +37,10 @@ def test_everything_at_once(build, data):
     model = build(optimizer=frozen(), dropout=0.5)
     model.layers[-1].kernel.assign(ops.zeros((8, 1)))
     curve = LearningCurve(
-        track_penalty="layers", track_norms=True, track_batches=2, reevaluate=True
+        track_penalty="layers",
+        track_norms=True,
+        track_batches=2,
+        reevaluate=(x[:48], y[:48]),
     )
     # Whole batches, in their order.
     history = model.fit(
@@ -73,7 +79,7 @@ def test_everything_at_once(build, data):
         for kind in ("", "val_")
         for name in ("loss", "mse", "data_loss", "penalty")
     }
-    oracle = model.evaluate(x[:48], y[:48], return_dict=True, verbose=0, batch_size=12)
+    oracle = model.evaluate(x[:48], y[:48], return_dict=True, verbose=0)
     for name, value in oracle.items():
         np.testing.assert_allclose(row[f"train_{name}"], value, rtol=1e-6)
     np.testing.assert_allclose(row["train_data_loss"], oracle["mse"], rtol=1e-6)
@@ -116,7 +122,7 @@ def test_a_model_without_penalties(data):
 
 
 def test_batches_neither_grow_nor_cluster():
-    batches = _batches.Batches(10)
+    batches = _batches.SampledBatches(10)
     for length in (100_000, 7, 3000):
         batches.begin()
         for step in range(length):
@@ -183,7 +189,7 @@ def test_to_evaluate_again_changes_no_training(build, data):
         model.fit(*data, epochs=2, batch_size=16, verbose=0, callbacks=callbacks)
         return model.get_weights()
 
-    curve = LearningCurve(reevaluate=True, track_penalty="layers", track_batches=4)
+    curve = LearningCurve(reevaluate=data, track_penalty="layers", track_batches=4)
     for ours, plain in zip(train([curve]), train([]), strict=True):
         np.testing.assert_array_equal(ours, plain)
     assert "val_loss" not in curve.rows[0]
@@ -202,50 +208,58 @@ class Sequence(keras.utils.PyDataset):
         return self.x[part], self.y[part]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [
-        "sequence",
-        "split",
-        pytest.param("dataset", marks=pytest.mark.needs("tensorflow")),
-        pytest.param("endless dataset", marks=pytest.mark.needs("tensorflow")),
+        "arrays",
+        slow("sequence"),
+        pytest.param(
+            "dataset", marks=[pytest.mark.needs("tensorflow"), *slow(0).marks]
+        ),
     ],
 )
 def test_data_that_can_be_evaluated_again(build, data, kind):
     """Oracle: the metric of a model that does not change."""
-    model, curve = build(optimizer=frozen()), LearningCurve(reevaluate=True)
-    x, settings = data, {}
-    if kind == "sequence":
-        x = (Sequence(*data),)
-    elif kind == "split":
-        settings = {"validation_split": 0.2}
-    else:
+    given = data if kind == "arrays" else Sequence(*data)
+    if kind == "dataset":
         import tensorflow as tf
 
-        x = tf.data.Dataset.from_tensor_slices(data).batch(25)
-        x = (x.repeat() if kind == "endless dataset" else x,)
-        settings = {"steps_per_epoch": 2} if kind == "endless dataset" else {}
-    for row in fit(model, *x, curve=curve, batch_size=None, **settings):
+        given = tf.data.Dataset.from_tensor_slices(data).batch(25)
+    model, curve = build(optimizer=frozen()), LearningCurve(reevaluate=given)
+    x = data if kind == "arrays" else (given,)
+    for row in fit(model, *x, curve=curve, batch_size=None):
         np.testing.assert_allclose(row["train_mse"], row["mse"], rtol=1e-6)
         np.testing.assert_allclose(row["train_data_loss"], row["mse"], rtol=1e-6)
 
 
-def test_data_that_cannot_be_evaluated_again_are_refused(build, data):
-    model = build()
+def test_data_evaluated_again_count_as_given(build, data):
+    """Oracle: Keras' own evaluation with the same weights of rows."""
+    weights = np.linspace(0, 2, len(data[0])).astype("float32")
+    model = build(optimizer=frozen(), strength=0.0)
+    curve = LearningCurve(reevaluate=(*data, weights))
+    (row,) = fit(model, *data, curve=curve, epochs=1)
+    expected = model.evaluate(*data, sample_weight=weights, verbose=0)[0]
+    np.testing.assert_allclose(row["train_data_loss"], expected, rtol=1e-6)
 
-    def batches():
-        while True:
-            yield data
 
-    with pytest.raises(ValueError, match=r"`reevaluate` must be False.*generator"):
-        model.fit(
-            batches(),
-            steps_per_epoch=2,
-            verbose=0,
-            callbacks=[LearningCurve(reevaluate=True)],
-        )
-    assert int(model.optimizer.iterations) == 0
+@pytest.mark.parametrize("endless", [False, True])
+def test_data_that_cannot_be_evaluated_again_are_refused(data, endless):
+    class Endless(Sequence):
+        @property
+        def num_batches(self):
+            return None
+
+    given = Endless(*data) if endless else (one for one in [data])
+    must = "an end" if endless else "more than once.*generator"
+    with pytest.raises(ValueError, match=f"`reevaluate` must be data that .*{must}"):
+        LearningCurve(reevaluate=given)
+
+
+def test_reevaluate_as_a_boolean_is_deprecated(build, data):
+    with pytest.warns(DeprecationWarning, match=r"reevaluate=\(x, y\)"):
+        curve = LearningCurve(reevaluate=True)
+    (row,) = fit(build(), *data, curve=curve, epochs=1)
+    assert not any(key.startswith("train_") for key in row)
 
 
 class Late(keras.callbacks.Callback):
@@ -412,7 +426,7 @@ def test_a_board_that_fails_does_not_cost_the_training(
     def fail(step, scalars):
         raise OSError("disk full")
 
-    monkeypatch.setattr(_tensorboard, "_event", fail)
+    monkeypatch.setattr(tensorboard, "_event", fail)
     curve = LearningCurve(tensorboard=tmp_path / "board")
     with pytest.warns(UserWarning, match="disk full"):
         fit(build(), *data, curve=curve)

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_decay.callbacks import LearningCurve
-from keras_decay.callbacks._stop_on_overfit import criteria
+import keras_decay as kd
+from keras_decay.callbacks import LearningCurve, StopOnOverfit
+from keras_decay.callbacks.stop_on_overfit import criteria
 
 EPOCHS = 60
 
@@ -37,11 +38,10 @@ class Weights(keras.callbacks.Callback):
         self.seen.append(self.model.get_weights())
 
 
-def fit(overfits, curve, *callbacks, epochs=EPOCHS, **settings):
+def fit(overfits, *callbacks, epochs=EPOCHS, **settings):
     model, x, y, validation = overfits
-    callbacks = [curve, *callbacks]
     settings = {"validation_data": validation, **settings}
-    model.fit(x, y, epochs=epochs, verbose=0, callbacks=callbacks, **settings)
+    model.fit(x, y, epochs=epochs, verbose=0, callbacks=list(callbacks), **settings)
 
 
 def stops(curve, name, threshold, k=5):
@@ -71,21 +71,26 @@ def stops(curve, name, threshold, k=5):
 def test_it_stops_by_the_formula_with_the_best_weights(
     overfits, given, name, threshold
 ):
-    curve, weights = LearningCurve(stop_on_overfit=given), Weights()
-    fit(overfits, curve, weights)
+    curve, weights = LearningCurve(), Weights()
+    stop = StopOnOverfit(curve, given)
+    # It acts in the same epoch wherever it stands.
+    fit(overfits, *((stop, curve) if name == "pq" else (curve, stop)), weights)
+    assert name.upper() in stop.reason
     ended = len(curve.rows) - 1
     assert ended < EPOCHS - 1
     assert stops(curve, name, threshold) == ended
     best = int(np.argmin([row["val_data_loss"] for row in curve.rows]))
     # Not the best by the penalised loss, which falls on: the penalty shrinks.
-    assert best < ended
+    assert stop.best_epoch == best < ended
     for ours, theirs in zip(overfits[0].get_weights(), weights.seen[best], strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
 def test_training_that_does_not_overfit_ends_with_its_best_weights_too(overfits):
-    curve, weights = LearningCurve(stop_on_overfit={"gl": 1e6}), Weights()
-    fit(overfits, curve, weights, epochs=12, validation_freq=2)
+    curve, weights = LearningCurve(), Weights()
+    stop = StopOnOverfit(curve, {"gl": 1e6})
+    fit(overfits, stop, weights, curve, epochs=12, validation_freq=2)
+    assert stop.reason is None
     assert len(curve.rows) == 12
     val = [row.get("val_data_loss", np.inf) for row in curve.rows]
     for ours, theirs in zip(
@@ -99,7 +104,8 @@ def test_training_that_does_not_overfit_ends_with_its_best_weights_too(overfits)
 def test_after_an_exception(overfits, bomb, where):
     """The weights are left, and the best can still be had; the next `fit` is new."""
     model, x, y, validation = overfits
-    curve, weights = LearningCurve(stop_on_overfit="up"), Weights()
+    curve, weights = LearningCurve(), Weights()
+    stop = StopOnOverfit(curve, {"up": 1000})
 
     def batches():
         for _ in range(33):
@@ -111,12 +117,13 @@ def test_after_an_exception(overfits, bomb, where):
     else:
         given, callbacks = (batches(),), [weights]
     settings = {"epochs": EPOCHS, "validation_data": validation, "verbose": 0}
-    curve._stop.criteria["up"] = 1000
     with pytest.raises(Exception, match="bomb"):
-        model.fit(*given, steps_per_epoch=1, callbacks=[curve, *callbacks], **settings)
+        model.fit(
+            *given, steps_per_epoch=1, callbacks=[curve, stop, *callbacks], **settings
+        )
     best = int(np.argmin([row["val_data_loss"] for row in curve.rows]))
     assert best < len(weights.seen) - 1
-    curve.restore_best_weights()
+    stop.restore_best_weights()
     for ours, theirs in zip(model.get_weights(), weights.seen[best], strict=True):
         np.testing.assert_array_equal(ours, theirs)
     if where == "generator":
@@ -126,7 +133,7 @@ def test_after_an_exception(overfits, bomb, where):
     before = len(curve.rows)
     # From a poor start, whatever is best in this `fit` is worse than the best before.
     model.set_weights([w + 1 for w in model.get_weights()])
-    fit(overfits, curve, weights, epochs=3)
+    fit(overfits, curve, stop, weights, epochs=3)
     val = [row["val_data_loss"] for row in curve.rows[before:]]
     assert min(val) > curve.rows[best]["val_data_loss"]
     for ours, theirs in zip(
@@ -136,12 +143,68 @@ def test_after_an_exception(overfits, bomb, where):
 
 
 def test_without_validation_it_says_so(build, data):
-    curve = LearningCurve(stop_on_overfit="gl")
+    curve = LearningCurve()
+    stop = StopOnOverfit(curve)
     with pytest.warns(UserWarning, match="no finite validation loss"):
-        build().fit(*data, verbose=0, callbacks=[curve])
-    for one in (curve, LearningCurve()):
+        build().fit(*data, verbose=0, callbacks=[stop, curve])
+    for one in (stop, curve):
         with pytest.raises(ValueError, match="no best weights"):
             one.restore_best_weights()
+
+
+def test_a_curve_of_another_fit_is_refused(build, data):
+    """Also one that has recorded an earlier `fit` of this very model."""
+    model, curve = build(), LearningCurve()
+    stop = StopOnOverfit(curve)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="`curve` must stand in the same list"):
+            model.fit(*data, verbose=0, callbacks=[stop])
+        model.fit(*data, verbose=0, callbacks=[curve])
+    with pytest.raises(TypeError, match="`curve` must be the LearningCurve"):
+        StopOnOverfit("gl")
+    # What is refused leaves nothing behind.
+    model.fit(*data, verbose=0, validation_data=data, callbacks=[curve, stop])
+    assert stop.best_epoch == curve.rows[-1]["epoch"] == 2
+
+
+def test_after_a_resume_it_uses_the_rows_of_that_training(overfits):
+    """Oracle: the rows that a training without an interruption would have."""
+    model, x, y, validation = overfits
+    settings = {"validation_data": validation, "verbose": 0}
+    curve = LearningCurve()
+    model.fit(x, y, epochs=20, callbacks=[curve], **settings)
+    seen = []
+    stop = StopOnOverfit(curve, {"gl": 1e6})
+    original = stop.epoch
+    stop.epoch = lambda model, rows: (seen.append(len(rows)), original(model, rows))
+    model.fit(x, y, initial_epoch=20, epochs=22, callbacks=[stop, curve], **settings)
+    assert seen == [21, 22]
+    # A `fit` that begins at 0 is a training of its own.
+    model.fit(x, y, epochs=2, callbacks=[stop, curve], **settings)
+    assert seen == [21, 22, 1, 2]
+    assert len(curve.rows) == 24
+    # It overfits by what was before the interruption alone.
+    best = min(row["val_data_loss"] for row in curve.rows[:20])
+    assert curve.rows[21]["val_data_loss"] > 1.05 * best
+    fit(overfits, curve, StopOnOverfit(curve, {"gl": 5.0, "strip": 1}), epochs=30)
+    assert len(curve.rows) > 25
+    last = StopOnOverfit(curve, {"gl": 5.0, "strip": 1})
+    number = len(curve.rows)
+    fit(overfits, last, curve, initial_epoch=number, epochs=number + 9)
+    assert len(curve.rows) == number + 1 and "GL" in last.reason
+
+
+@pytest.mark.slow
+def test_as_an_argument_of_the_curve_it_is_deprecated(overfits):
+    with pytest.warns(DeprecationWarning, match=r"StopOnOverfit\(curve, 'gl'\)"):
+        curve = kd.LearningCurve(stop_on_overfit="gl")
+    weights = Weights()
+    fit(overfits, curve, weights)
+    assert stops(curve, "gl", 5) == len(curve.rows) - 1 < EPOCHS - 1
+    best = int(np.argmin([row["val_data_loss"] for row in curve.rows]))
+    curve.restore_best_weights()
+    for ours, theirs in zip(overfits[0].get_weights(), weights.seen[best], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize(
@@ -160,12 +223,11 @@ def test_without_validation_it_says_so(build, data):
     ids=str,
 )
 def test_bad_criteria_are_named(value, error):
-    with pytest.raises(error, match="`stop_on_overfit"):
-        LearningCurve(stop_on_overfit=value)
+    with pytest.raises(error, match="`criterion"):
+        StopOnOverfit(LearningCurve(), value)
 
 
 def test_criteria():
-    assert criteria(None) is None
     assert criteria("up") == {"strip": 5, "up": 3}
     given = {"gl": 2, "strip": 10}
     assert criteria(given) == {"strip": 10, "gl": 2.0}

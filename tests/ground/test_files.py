@@ -80,9 +80,9 @@ def test_a_path_is_tried_before_it_is_needed(tmp_path):
         files.check_writable("figure", tmp_path / "file" / "run.svg")
 
 
-def lock_on(path, is_in_use=True):
-    lock = files.WriteLock(path, lambda: is_in_use)
-    lock.acquire()
+def lock_on(path, holder="a training"):
+    lock = files.WriteLock(path)
+    lock.acquire(holder)
     return lock
 
 
@@ -97,7 +97,7 @@ def test_a_lock_leaves_nothing_behind(tmp_path):
     lock_on(tmp_path / "run.txt").release()
 
 
-def test_a_lock_that_is_in_use_is_refused_by_every_name_of_the_file(tmp_path):
+def test_a_second_lock_of_one_holder_is_refused_by_every_name_of_the_file(tmp_path):
     path, link = tmp_path / "run.txt", tmp_path / "link.txt"
     link.symlink_to(path)
     lock = lock_on(path)
@@ -109,15 +109,15 @@ def test_a_lock_that_is_in_use_is_refused_by_every_name_of_the_file(tmp_path):
 
 
 def test_a_later_owner_takes_over_and_the_earlier_one_is_told(tmp_path):
-    first = lock_on(tmp_path / "run.txt", is_in_use=False)
-    second = lock_on(tmp_path / "run.txt")
+    first = lock_on(tmp_path / "run.txt")
+    second = lock_on(tmp_path / "run.txt", "a later one")
     assert not second.was_killed
     second.check()
     with pytest.raises(RuntimeError, match="A later training of this process writes"):
         first.check()
     first.release()  # is not the owner any more
     with pytest.raises(ValueError, match="no other training"):
-        lock_on(tmp_path / "run.txt")
+        lock_on(tmp_path / "run.txt", "a later one")
     second.release()
     with pytest.raises(RuntimeError, match="has taken the file over"):
         first.check()  # also after the later one has ended
@@ -127,7 +127,7 @@ def test_a_later_owner_takes_over_and_the_earlier_one_is_told(tmp_path):
     assert names(tmp_path) == []
 
 
-def test_without_a_question_the_later_owner_takes_over(tmp_path):
+def test_without_a_holder_the_later_owner_takes_over(tmp_path):
     first, second = (files.WriteLock(tmp_path / "run.txt") for _ in range(2))
     first.acquire()
     second.acquire()
@@ -220,7 +220,7 @@ folder, path, kill = sys.argv[1:]
 ground = sys.modules["keras_decay.ground"]
 ground.validation = load("keras_decay.ground.validation", folder + "/validation.py")
 files = load("lock", folder + "/files/lock.py")
-lock = files.WriteLock(path, lambda: True)
+lock = files.WriteLock(path)
 lock.acquire()
 if kill == "with a fork":
     if os.fork() == 0:
@@ -270,7 +270,7 @@ def elsewhere(tmp_path):
 def test_a_lock_of_another_process_is_refused_while_it_runs(tmp_path, elsewhere):
     process = elsewhere("never")
     with pytest.raises(ValueError, match=f"Process {process.pid} on .* writes it now"):
-        lock_on(tmp_path / "run.txt", is_in_use=False)
+        lock_on(tmp_path / "run.txt")
     process.communicate("", timeout=10)
     lock = lock_on(tmp_path / "run.txt")
     assert not lock.was_killed

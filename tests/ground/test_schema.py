@@ -21,14 +21,14 @@ def test_a_row_has_no_other_columns():
         [keras.Input((3,)), keras.layers.Dense(1, kernel_regularizer=penalty)]
     )
     model.compile(kd.SGDW(0.1, 0.1), "mse", metrics=["mae"])
+    x, y = np.ones((8, 3)), np.ones((8, 1))
     curve = kd.LearningCurve(
         live=False,
         track_penalty="layers",
         track_norms=True,
         track_batches=4,
-        reevaluate=True,
+        reevaluate=(x, y),
     )
-    x, y = np.ones((8, 3)), np.ones((8, 1))
     for _ in range(2):
         model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=[curve])
     logged = {schema.LOSS, *schema.PARTS, "mae"}

@@ -243,7 +243,7 @@ def curve(path):
         track_penalty="layers",
         track_norms=True,
         track_batches=2,
-        reevaluate=True,
+        reevaluate=(X, Y),
     )
 
 

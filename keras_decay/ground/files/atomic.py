@@ -7,6 +7,7 @@ sees the old file or the new one, never a part.
 import contextlib
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -84,6 +85,41 @@ def check_writable(name, path):
             f"`{name}` cannot be written to {str(path)!r}: {reason}. Choose another "
             "path."
         ) from error
+
+
+def new_folder(path, fill):
+    """Make the folder `path` with files in it, all at once.
+
+    It is filled under a hidden name beside it, written through to the disk, and
+    renamed: whoever finds `path` finds it whole, also after a power cut.
+
+    Args:
+        path: Path of a folder that does not exist, with a single writer. What a killed
+            process has left of it is overwritten.
+        fill: Function that is given the hidden folder, and writes files into it.
+    """
+    hidden = path.with_name(f".{path.name}.new")
+    shutil.rmtree(hidden, ignore_errors=True)
+    hidden.mkdir(parents=True)
+    try:
+        fill(hidden)
+        for inner in (*hidden.iterdir(), hidden):
+            _write_through(inner)
+        hidden.rename(path)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
+    _write_through(path.parent)
+
+
+def _write_through(path):
+    """Let the system write a file or folder to the disk, where it can."""
+    with contextlib.suppress(OSError):  # a folder on Windows
+        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _mode(path):

@@ -9,6 +9,7 @@ Within one process a table says which lock owns which file, so that a later trai
 can take over the file of an earlier one. The earlier one is told at its next write.
 """
 
+import atexit
 import contextlib
 import errno
 import os
@@ -33,7 +34,7 @@ _owners: dict[str, "WriteLock"] = {}
 # A lock may be released in any thread, and within another release: a training that an
 # exception has ended lets go of its lock where the last of it is destroyed.
 _guard = threading.RLock()
-_forks_are_watched = False
+_is_prepared = False
 
 
 class WriteLock:
@@ -41,41 +42,44 @@ class WriteLock:
 
     Args:
         path: Path of the file.
-        is_in_use: Function that tells whether the owner still needs the lock. A lock
-            that is no longer in use is taken over by the next one in this process.
 
     Attributes:
         was_killed: Whether the last process that held the lock was killed.
     """
 
-    def __init__(self, path, is_in_use=lambda: False):
+    def __init__(self, path):
         self._target = os.path.realpath(path)
         folder, name = os.path.split(self._target)
         self._path = Path(folder, f".{name}.lock")
         self._note = Path(folder, f".{name}.writer")
-        self._is_in_use = is_in_use
+        self._holder: Any = None
         self._lock: Any = None
         self._is_taken_over = False
         self.was_killed = False
 
-    def acquire(self):
-        """Take the lock.
+    def acquire(self, holder=None):
+        """Take the lock, also from an earlier holder in this process.
+
+        Args:
+            holder: Any object that stands for the training that takes it. It cannot
+                take a second lock on the file.
 
         Raises:
-            ValueError: If another training holds it.
+            ValueError: If another process or the same holder has one.
             OSError: If the lock's file is a symbolic link.
         """
-        _watch_forks()
+        _prepare()
         with _guard:
             owner = _owners.get(self._target)
             if owner is self:
                 return
             if owner is not None:
-                if owner._is_in_use():
+                if holder is not None and owner._holder is holder:
                     raise self._refusal()
                 owner.release()
                 owner._is_taken_over = True
             self._is_taken_over = False
+            self._holder = holder
             self._lock = self._system_lock()
             self.was_killed = os.path.lexists(self._note)
             _owners[self._target] = self
@@ -169,12 +173,20 @@ class WriteLock:
         )
 
 
-def _watch_forks():
-    """In a forked process forget the parent's locks: they end with the parent."""
-    global _forks_are_watched
-    if not _forks_are_watched and hasattr(os, "register_at_fork"):
+def _prepare():
+    """Release all locks at a normal end; forget the parent's in a forked process."""
+    global _is_prepared
+    if _is_prepared:
+        return
+    _is_prepared = True
+    atexit.register(_release_all)
+    if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_forget_all)
-        _forks_are_watched = True
+
+
+def _release_all():
+    for lock in list(_owners.values()):
+        lock.release()
 
 
 def _forget_all():
