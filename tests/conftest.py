@@ -105,9 +105,10 @@ def _missing_packages(reporter):
 
 
 def pytest_collection_finish():
-    """A collection of garbage need not look at what has been imported."""
+    """Garbage is collected seldom, and not looked for in what has been imported."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture(autouse=True)
