@@ -4,10 +4,11 @@
 metric against the size of the training set.
 """
 
+from keras_decay.curves.data.readers import read_curves
 from keras_decay.curves.draw.overlay import plot_curves
 from keras_decay.curves.verdict.diagnosis import Diagnosis, diagnose
 from keras_decay.ground.naming import name_by_room
 
-__all__ = ["Diagnosis", "diagnose", "plot_curves"]
+__all__ = ["Diagnosis", "diagnose", "plot_curves", "read_curves"]
 
 name_by_room(__name__)
