@@ -29,6 +29,8 @@ _FILLERS = frozenset(("total", "avg", "average", "mean", "running", "overall"))
 _COUNTERS = frozenset(("global", "trainer", "current", "num", "number", "no"))
 # trainloss, valacc
 _JOINED = re.compile(r"(train|training|val|valid|validation|eval|test)(loss|acc\w*)")
+# A longer one is no name: looking for brackets in it takes long.
+_LONGEST = 500
 _FOLDERS = ("train/", "val/")
 # How well a name fits: the lowest decides between several.
 _PLAIN, _FILLED, _BY_STEP, _BARE, _TESTED = range(1, 6)
@@ -86,12 +88,16 @@ def canonical(name):
     return None if ours is None or ours.rank >= _BY_STEP else ours.name
 
 
-@lru_cache(maxsize=4096)
 def meaning(name):
     """What a name means, or None.
 
     Capitals, spaces, signs, units in brackets and a byte-order mark do not count.
     """
+    return _meaning(name) if len(name) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _meaning(name):
     words = _words(name)
     if not words:
         return None
@@ -165,6 +171,8 @@ def _metrics(columns, taken, renamed_already):
 
 
 def _words(name):
+    if len(name) > _LONGEST:
+        return []
     name = re.sub(r"\(.*?\)|\[.*?\]", " ", name)
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)  # trainLoss
     words = re.findall(r"[a-z0-9]+", name.lower())
