@@ -60,7 +60,8 @@ def named(log, train, validation_):
 
 def _columns(parts):
     """All names in their order, and the names of columns that hold a number."""
-    columns, numeric = {}, set()
+    columns: dict[str, None] = {}
+    numeric: set[str] = set()
     for records in parts:
         for one in records:
             if one.row.keys() <= numeric:

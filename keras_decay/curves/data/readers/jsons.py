@@ -214,7 +214,8 @@ def _whole_records(lines, places):
 
 def _rows(line):
     """The rows in one line, more than one where line breaks were lost."""
-    rows, end = [], 0
+    rows: list[dict] = []
+    end = 0
     try:
         while end < len(line):
             row, end = _DECODER.raw_decode(line, end)

@@ -94,7 +94,8 @@ def _of_one_epoch(group, log, by_step):
 
 
 def _of_several_validations(group, log, count):
-    found, waiting = [], []
+    found: list = []
+    waiting: list = []
     for place, row in group:
         waiting.append((place, row))
         if _is_validated(row) and len(found) < count:
@@ -133,7 +134,7 @@ def _with_epochs(pairs):
     if not (all(map(is_number, epochs)) and _rise(epochs, strictly=True)):
         epochs = [row[schema.STEP] for _, row in pairs]
         if any(b - a != 1 for a, b in pairwise(epochs)):
-            epochs = range(len(pairs))
+            epochs = list(range(len(pairs)))
     return [
         (place, {**row, schema.EPOCH: epoch})
         for (place, row), epoch in zip(pairs, epochs, strict=True)

@@ -74,10 +74,10 @@ class _DType:
         self.order = order if order in ("<", ">", "|", "=") else "<"
 
     def real(self):
-        dtype = np.dtype(self.text)
+        dtype = np.dtype(self.order + self.text)
         if dtype.kind not in _KINDS:
             raise ValueError("no numbers")
-        return dtype.newbyteorder(self.order) if self.order != "|" else dtype
+        return dtype
 
 
 class _Array:
@@ -126,13 +126,13 @@ for _module in ("numpy.core", "numpy._core"):
     _KNOWN[f"{_module}.numeric", "_frombuffer"] = _from_buffer
 
 
-class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined]
+class _Unpickler(pickle._Unpickler):
     """Python's own unpickler in Python, without any import.
 
     The one in C reserves as much memory as a file of a few bytes tells it to.
     """
 
-    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)  # type: ignore
+    dispatch: ClassVar[dict] = dict(pickle._Unpickler.dispatch)
 
     def find_class(self, module, name):
         if (module, name) not in _KNOWN:
@@ -146,8 +146,9 @@ class _Unpickler(pickle._Unpickler):  # type: ignore[name-defined]
         raise _Refused(f"extension {code}")
 
     def load_build(self):
-        state = self.stack.pop()
-        target = self.stack[-1]
+        stack: list = vars(self)["stack"]
+        state = stack.pop()
+        target = stack[-1]
         if type(target) not in (_Array, _DType):
             raise _Refused(f"the state of a {type(target).__name__}")
         target.set(state)

@@ -113,7 +113,7 @@ def _grouped(records, log, key):
 
     A list of pairs is what has one epoch, or one step.
     """
-    found = [[]]
+    found: list[list] = [[]]
     last = None
     waiting: dict = {}
     for place, row, _ in records:
