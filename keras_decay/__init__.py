@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from keras_decay.callbacks import BackupAndRestore, LearningCurve, StopOnOverfit
     from keras_decay.constraints import NormBall
     from keras_decay.conventions import convert
-    from keras_decay.curves import Diagnosis, diagnose, plot_curves
+    from keras_decay.curves import Diagnosis, diagnose, plot_curves, read_curves
     from keras_decay.optimizers import (
         SGDW,
         AdamW,
@@ -121,6 +121,7 @@ __all__ = [
     "plot_curves",
     "preset_rules",
     "prune",
+    "read_curves",
     "rebuild",
     "regularize",
     "set_weight_decay",
@@ -142,6 +143,7 @@ _HOMES = {
         "Diagnosis",
         "diagnose",
         "plot_curves",
+        "read_curves",
     ),
     "optimizers": (
         "SGDW",

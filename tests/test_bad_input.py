@@ -232,7 +232,7 @@ CASES = {
         "`metric` must be one of 'loss'.*accuracy",
     ),
     "a comparison of nothing": (lambda folder: kd.plot_curves({}), "`curves` must"),
-    "a verdict on a number": (lambda folder: kd.diagnose(3), "rows_or_history.*3"),
+    "a verdict on a number": (lambda folder: kd.diagnose(3), "source.*3"),
 }
 
 

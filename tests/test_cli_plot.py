@@ -60,6 +60,14 @@ def test_several_curves_in_several_formats(folder, capsys):
     assert ">acc</text>" in (folder / "acc.svg").read_text()
 
 
+def test_the_figure_has_the_name_of_the_first_file(folder, capsys):
+    write(folder / "sub/results.jsonl")
+    assert run("sub/results.jsonl") == 0
+    assert (folder / "results.png").read_bytes().startswith(b"\x89PNG")
+    capsys.readouterr()
+    assert refused(capsys, "sub/results.jsonl")[0] == 2
+
+
 def test_names_tell_files_apart(folder, capsys):
     write(folder / "one/run.jsonl"), write(folder / "two/run.jsonl")
     write(folder / "cost $1 and $2.jsonl"), write(folder / "a=b.jsonl")
@@ -89,15 +97,16 @@ def test_a_figure_is_replaced_only_by_force(folder, capsys):
     ("arguments", "code", "words"),
     [
         (["none.jsonl", "-o", "x.svg"], 2, ["'none.jsonl' does not exist"]),
-        ([".", "-o", "x.svg"], 2, ["is a folder"]),
+        (["folder", "-o", "x.svg"], 1, ["is a folder without a log"]),
         (["a.jsonl", "a.jsonl", "-o", "x.svg"], 2, ["given twice"]),
         (["=a.jsonl", "-o", "x.svg"], 2, ["NAME=FILE", "'=a.jsonl'"]),
-        (["a.jsonl"], 2, ["-o/--out"]),
+        (["a.jsonl", "-o", "x.svg", "--run", "1"], 2, ["--run", "has 1 runs"]),
+        (["a.jsonl", "-o", "x.svg", "--train", "f1"], 1, ["`train` must", "'acc'"]),
         (["a.jsonl", "-o", "x.gif"], 2, [".png, .svg, .pdf", "'x.gif'"]),
         (["a.jsonl", "-o", "x.svg", "-o", "x.svg"], 2, ["given twice"]),
         (["a.jsonl", "-o", "x.svg", "--metric", "f1"], 2, ["--metric", "acc", "'f1'"]),
         (["a.jsonl", "-o", "x.svg", "--smooth", "-1"], 2, ["--smooth", "at least 0"]),
-        (["bad.jsonl", "-o", "x.svg"], 1, ["bad.jsonl", "no learning curve"]),
+        (["bad.jsonl", "-o", "x.svg"], 1, ["bad.jsonl", "Columns found: 'no curve'"]),
         (["header.csv", "-o", "x.svg"], 1, ["no epochs yet"]),
         (["empty.jsonl", "-o", "x.svg"], 1, ["no epochs yet"]),
         (["a.jsonl", "-o", "a.jsonl/x.svg"], 1, ["cannot write"]),
@@ -105,6 +114,7 @@ def test_a_figure_is_replaced_only_by_force(folder, capsys):
 )
 def test_mistakes_are_one_sentence(arguments, code, words, folder, capsys):
     write(folder / "a.jsonl")
+    (folder / "folder").mkdir()
     (folder / "bad.jsonl").write_text("no curve\n")
     (folder / "empty.jsonl").write_text("")
     (folder / "header.csv").write_text("epoch,loss\n")

@@ -1,8 +1,8 @@
 """The command line: `keras-decay`, or `python -m keras_decay`.
 
 Exit codes: 0 done; 2 a mistake in the arguments, found before anything is computed; 1
-the work itself failed; 130 interrupted. A mistake is answered by one sentence, never by
-a traceback.
+the work itself failed; 3 a run overfits, of `diagnose` alone; 130 interrupted. A
+mistake is answered by one sentence, never by a traceback.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import os
 import sys
 
 import keras_decay
-from keras_decay.cli import _audit, _convert, _diabetes, _experiment, _plot
+from keras_decay.cli import _audit, _convert, _diabetes, _experiment, _plot, diagnose
 from keras_decay.cli._errors import Failure, UsageError
 from keras_decay.experiments._interruption import interruptible
 from keras_decay.experiments._output import OutputError
@@ -126,6 +126,11 @@ COMMANDS = {
         _plot.add_options,
         _plot.run,
         "learning curves from files in one figure, and a verdict on each",
+    ),
+    "diagnose": (
+        diagnose.add_options,
+        diagnose.run,
+        "a verdict on training logs of any program; exit code 3 where one overfits",
     ),
     "convert": (
         _convert.add_options,

@@ -5,10 +5,9 @@ It starts without Keras.
 
 import argparse
 import re
-import sys
-import warnings
 from pathlib import Path
 
+from keras_decay.cli import logs
 from keras_decay.cli._errors import Failure, UsageError
 from keras_decay.cli._options import whole_number
 
@@ -30,9 +29,10 @@ def add_options(parser):
     parser.set_defaults(needs_keras=False)
     parser.description = (
         "Learning curves from files in one figure, as wide as the column of a paper, "
-        "and a verdict on each. The files are those of LearningCurve or of Keras' "
-        "CSVLogger, also of trainings that still run or have crashed, and tables of "
-        "other loggers. Of several trainings in one file the last is drawn."
+        "and a verdict on each. The files are those of LearningCurve, also of "
+        "trainings that still run or have crashed, of Keras' CSVLogger, and the logs "
+        "of other programs: keras-decay diagnose --help lists them. Of several "
+        "trainings in one file the last is drawn."
     )
     parser.add_argument(
         "curves",
@@ -46,11 +46,11 @@ def add_options(parser):
         "--out",
         dest="figures",
         action="append",
-        required=True,
         type=figure_path,
         default=argparse.SUPPRESS,
         metavar="FIGURE",
-        help="where to draw it: .png, .svg or .pdf; may be given several times",
+        help="where to draw it: .png, .svg or .pdf; may be given several times; by "
+        "default a .png here with the name of the first file",
     )
     parser.add_argument(
         "--metric",
@@ -64,6 +64,7 @@ def add_options(parser):
         metavar="N",
         help="length in epochs of a moving average",
     )
+    logs.add_options(parser)
     parser.add_argument("--log", action="store_true", help="a logarithmic axis")
     parser.add_argument(
         "--force", action="store_true", help="replace figures that exist"
@@ -75,11 +76,13 @@ def run(options, check):
     from keras_decay.curves.draw import drawing, figure
     from keras_decay.curves.verdict import diagnosis
 
-    refuse_existing(options.figures, options.force)
+    curves = named(options.curves)
+    figures = vars(options).get("figures") or [Path(f"{curves[0][1].stem}.png")]
+    refuse_existing(figures, options.force)
     groups: dict[str, list] = {}
     sentences = []
-    for name, path in named(options.curves):
-        rows = rows_of(path)
+    for name, path in curves:
+        rows = logs.run_of(path, options, "plot")
         groups.setdefault(name, []).append(rows)
         sentences.append((path, drawing.sentence_of(diagnosis.diagnose(rows))))
         check()
@@ -93,7 +96,7 @@ def run(options, check):
         )
     except (TypeError, ValueError) as error:
         raise UsageError(in_options(error)) from error
-    for path in options.figures:
+    for path in figures:
         check()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +106,7 @@ def run(options, check):
             raise Failure(f"cannot write to {str(path)!r}: {reason}") from error
     for path, sentence in sentences:
         print(f"{path}: {sentence}")
-    print(f"\nDrawn: {', '.join(map(str, options.figures))}")
+    print(f"\nDrawn: {', '.join(map(str, figures))}")
     return 0
 
 
@@ -154,33 +157,6 @@ def named(arguments):
 def short(path, depth):
     """The last parts of a path, without its extension."""
     return "/".join((*path.parts[:-1], path.stem or ".")[-depth:])
-
-
-def rows_of(path):
-    """The rows in a file, or the reason why there are none."""
-    from keras_decay.curves.data import columns
-
-    if path.is_dir():
-        raise UsageError(f"argument CURVE: {str(path)!r} is a folder")
-    try:
-        if path.stat().st_size == 0:
-            raise Failure(f"{str(path)!r} has no epochs yet: there is nothing to draw")
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            rows = columns.as_run(path)
-        for warning in caught:
-            print(f"keras-decay plot: warning: {warning.message}", file=sys.stderr)
-    except FileNotFoundError:
-        message = f"argument CURVE: {str(path)!r} does not exist"
-        raise UsageError(message) from None
-    except OSError as error:
-        message = f"cannot read {str(path)!r}: {error.strerror or error}"
-        raise Failure(message) from error
-    except (TypeError, ValueError) as error:
-        raise Failure(str(error)) from error
-    if not rows:
-        raise Failure(f"{str(path)!r} has no epochs yet: there is nothing to draw")
-    return rows
 
 
 def in_options(error):

@@ -12,6 +12,9 @@ _DECIMAL_COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+([eE][+-]?\d+)?")
 
 def is_number(value):
     """Whether this can be a value of a curve; booleans and texts cannot."""
+    kind = type(value)
+    if kind is float or kind is int:
+        return True  # the usual case: asking for `Real` takes ten times as long
     return isinstance(value, (Real, np.floating, np.integer)) and not isinstance(
         value, (bool, np.bool_)
     )
@@ -31,15 +34,17 @@ def number(value):
         return None
     if isinstance(value, str):
         text = value.strip()
-        if _DECIMAL_COMMA.fullmatch(text):
-            text = text.replace(".", "").replace(",", ".")
-        try:
-            return None if "_" in text else float(text)
-        except ValueError:
+        if "_" in text:
             return None
+        try:
+            return float(text)
+        except ValueError:
+            if _DECIMAL_COMMA.fullmatch(text) is None:
+                return None
+            return float(text.replace(".", "").replace(",", "."))
     if not hasattr(value, "__float__") or getattr(value, "ndim", False):
         return None
     try:
         return float(value)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         return None

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_decay.curves.data import columns, known_names
+from keras_decay.curves.data import columns, readers
 from keras_decay.curves.verdict import smoothing
 from keras_decay.curves.verdict.diagnosis import diagnose
 from keras_decay.ground import looks, schema, validation
@@ -75,7 +75,7 @@ def column_of(rows, metric):
         isinstance(metric, str) and metric.removeprefix(schema.VALIDATION) not in known
     ):
         # A name that was understood as ours when the curve was read.
-        column = known_names.canonical(metric) or metric
+        column = readers.canonical(metric) or metric
     if isinstance(column, str) and column.removeprefix(schema.VALIDATION) in known:
         return column.removeprefix(schema.VALIDATION)
     return validation.choice("metric", metric, known)

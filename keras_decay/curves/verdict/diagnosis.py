@@ -65,7 +65,7 @@ class Diagnosis:
         return self.sentence
 
 
-def diagnose(rows_or_history):
+def diagnose(source, *, run=-1):
     """Judge a learning curve: is the model underfitting, overfitting, or neither?
 
     With E_va and E_tr the validation and training loss, both smoothed by a centred
@@ -125,17 +125,17 @@ def diagnose(rows_or_history):
     be read is left out, and a warning gives its lines.
 
     Args:
-        rows_or_history: A `LearningCurve`, a list of dicts with one dict per epoch, a
-            Keras `History`, a dict of lists, a pandas data frame; or the path of a
-            file: JSON lines as `LearningCurve` writes them, a table with a header as
-            `keras.callbacks.CSVLogger` and pandas write it, with any separator and
-            decimal commas, or `history.history` as JSON.
+        source: A `LearningCurve`, a list of dicts with one dict per epoch, a Keras
+            `History`, a dict of lists, a pandas data frame; or the path of a file or
+            folder. Everything that `read_curves` reads.
+        run: Which of several runs is judged, from 0, or from −1 for the last
+            backwards.
 
     Returns:
         A `Diagnosis`.
 
     Raises:
-        TypeError: If `rows_or_history` is none of these.
+        TypeError: If `source` is none of these.
         FileNotFoundError: If there is no file at that path.
         ValueError: If the file is no learning curve.
 
@@ -151,7 +151,7 @@ def diagnose(rows_or_history):
     Estimates of the regression coefficient based on Kendall's tau, 1968, for the slope.
     The rules on noise, on the training loss and on divergence are ours.
     """
-    rows = columns.as_run(rows_or_history)
+    rows = columns.as_run(source, "source", run)
     column = columns.loss_columns(rows)
     train = columns.series(rows, column)
     val = columns.series(rows, f"val_{column}")

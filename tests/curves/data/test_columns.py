@@ -50,7 +50,7 @@ def test_every_source_gives_the_rows(source):
 
 @pytest.mark.parametrize("source", [None, 3, b"run.jsonl", [1, 2], [None], {1, 2}])
 def test_what_is_no_curve_is_refused(source):
-    with pytest.raises(TypeError, match="`rows_or_history` must be"):
+    with pytest.raises(TypeError, match="`source` must be"):
         columns.as_rows(source)
 
 

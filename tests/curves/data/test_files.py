@@ -128,11 +128,11 @@ def test_a_torn_last_row_of_json_is_dropped_and_told(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "no learning curve"),
-        ("a,b\n1,2\n", "found 'a,b'"),
-        ("epoch,loss\n0,1,2\n1,2,3\n2,1\n", "Line 2 .* 3 fields"),
-        ('{"a": 1}\n', "Line 1 of"),
-        ("\x89PNG\r\n", "no learning curve"),
+        ("", "it is empty"),
+        ("a,b\n1,2\n", "Columns found: 'a', 'b'. Name the columns"),
+        ("epoch,loss\n0,1,2\n1,2,3\n2,1\n", "line 2 has 3 fields, .* 'epoch', 'loss'"),
+        ('{"a": 1}\n', "Columns found: 'a'"),
+        ("\x89PNG\r\n", "no column is known"),
     ],
 )
 def test_another_file_is_refused(tmp_path, content, message):

@@ -10,7 +10,7 @@ import pytest
 
 from keras_decay.callbacks import LearningCurve
 from keras_decay.curves import diagnose, plot_curves
-from keras_decay.curves.data import columns, known_names
+from keras_decay.curves.data import columns, readers
 
 TRAIN = [1.0, 0.6, 0.4, 0.3, 0.25, 0.2]
 VAL = [1.1, 0.7, 0.55, 0.5, 0.48, 0.47]
@@ -69,7 +69,7 @@ def quietly(source):
     ],
 )
 def test_the_table_of_names(name, ours):
-    assert known_names.canonical(name) == ours
+    assert readers.canonical(name) == ours
 
 
 @pytest.mark.needs("pandas")
@@ -110,7 +110,7 @@ def test_our_own_names_stay():
     ("source", "words"),
     [
         ({"cost": TRAIN, "val_loss": VAL}, ["training loss", "'cost'", "'val_loss'"]),
-        ({"loss": TRAIN, "test_loss": VAL}, ["validation loss", "'test_loss'"]),
+        ({"loss": TRAIN, "check": VAL}, ["validation loss", "'check'"]),
         ({"loss": TRAIN, "val_loss": [None] * 6}, ["'val_loss' holds no number"]),
         ({}, ["no validation loss was recorded"]),
     ],
@@ -217,7 +217,7 @@ def test_lists_that_do_not_fit_are_told():
     with pytest.warns(UserWarning, match="'val_loss' has 4 values for 6 epochs"):
         diagnose({"loss": TRAIN, "val_loss": VAL[:4]})
     for bad in (0.5, "0.5", None):
-        with pytest.raises(TypeError, match=r"rows_or_history\['loss'\]` must be"):
+        with pytest.raises(TypeError, match=r"source\['loss'\]` must be"):
             diagnose({"loss": bad})
 
 
