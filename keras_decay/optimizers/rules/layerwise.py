@@ -38,11 +38,12 @@ def layerwise_rules(
       that does not count, such as a normalisation, goes with the one before it.
       Layers side by side have different depths, in the order in which Keras lists them.
     - Models, or layers of one class, that are beside each other are blocks, and each
-      has one depth.
+      has one depth; but a stage, which holds a row of blocks itself, is gone into.
     - A subclassed model or layer that holds one list of blocks is that list; what it
       assigns before the list is one group, and what it assigns after it another.
     - All embedding tables and tokens, of words, positions and segments, are one group,
-      the deepest, along with a patch projection that leads to them.
+      the deepest, along with a patch projection that leads to them, and with a layer
+      named `embedding_projection`, as ELECTRA's, that they lead to.
 
     Where the structure does not tell the depth there is an error that says what was
     found. With `groups` the last group has depth 0, the first the greatest.
