@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from support import mostly_slow
+from support import apply_as_fit_does, mostly_slow
 
 import keras_decay as kd
 
@@ -426,6 +426,52 @@ def test_a_model_trains_by_its_rates():
     for path, full, scaled in zip(paths, *moved, strict=True):
         rate = RATE ** depth_in(RESIDUAL, path)
         np.testing.assert_allclose(scaled, rate * full, 1e-3, 1e-7, err_msg=path)
+
+
+STRENGTHS = {
+    "form": lambda: kd.DecayToward(0.1),
+    "penalty": lambda: kd.L1(0.1),
+    "schedule": lambda: keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9),
+    "default": lambda: "default",
+}
+
+
+@pytest.mark.parametrize("rate_factor", [None, RATE])
+@pytest.mark.parametrize("name", STRENGTHS)
+def test_a_strength_that_is_no_number_is_every_layers(name, rate_factor):
+    """Oracle: the rules of a number, with another strength."""
+    model, strength = residual_blocks(), STRENGTHS[name]()
+    rules = kd.layerwise_rules(model, strength, 1, rate_factor=rate_factor)
+    numbers = kd.layerwise_rules(model, 0.5, 1, rate_factor=RATE)
+    for rule, number in zip(rules, numbers, strict=True):
+        if not isinstance(rule, kd.Rule):
+            assert name != "default"
+            rule = kd.Rule(*rule)
+        assert rule.pattern == number.pattern
+        assert rule.learning_rate == (number.learning_rate if rate_factor else 1)
+        assert rule.strength is (None if number.strength is None else strength)
+
+
+def test_rules_of_the_default_decay_as_the_optimizer_says():
+    """Oracle: the same form in each rule."""
+    moved = []
+    for strength, default in (("default", kd.DecayToward(0.5)), (kd.L2(0.5), None)):
+        model = residual_blocks()
+        model.set_weights([0.1 * np.ones_like(w) for w in model.get_weights()])
+        rules = kd.layerwise_rules(model, strength, 1, rate_factor=RATE)
+        inner = keras.optimizers.SGD(0.1)
+        optimizer = kd.DecoupledWeightDecay(inner, default, rules=rules)
+        optimizer.build(model.trainable_variables)
+        model.set_weights([3 * w for w in model.get_weights()])
+        zeros = [np.zeros(v.shape, "float32") for v in model.trainable_variables]
+        apply_as_fit_does(optimizer, zeros, model.trainable_variables)
+        moved.append([0.3 - w.mean() for w in model.get_weights()])
+    paths = [variable.path for variable in model.trainable_variables]
+    for path, toward, prox in zip(paths, *moved, strict=True):
+        c = 0.1 * RATE ** depth_in(RESIDUAL, path) * path.endswith("kernel")
+        np.testing.assert_allclose(toward, c * 0.5 * 0.2, 1e-3, 1e-7, err_msg=path)
+        share = 1 - 1 / (1 + 2 * 0.5 * c)
+        np.testing.assert_allclose(prox, share * 0.3, 1e-3, 1e-7, err_msg=path)
 
 
 class TwoLists(keras.Model):
