@@ -75,8 +75,7 @@ def fine_tune(folder):
     backbone = pretrained()
     # Batch normalisation keeps the statistics of the pretraining.
     model = classifier(backbone, training=False)
-    depths = kd.layerwise_rules(model, 0.1, 1.0, rate_factor=0.8)
-    rules = [kd.Rule(each.pattern, learning_rate=each.learning_rate) for each in depths]
+    rules = kd.layerwise_rules(model, "default", 1.0, rate_factor=0.8)
     averaged = {"use_ema": True, "ema_momentum": 0.9}
     optimizer = kd.AdamW(0.01, kd.DecayToward(0.1), rules=rules, **averaged)
     scaled = keras.optimizers.LossScaleOptimizer(optimizer)

@@ -10,6 +10,7 @@
 - `described`: the same, as `Described`, with ranks and names.
 - `role_of`: what a variable is in its layer, by its path.
 - `decays_by_default`: whether a variable that no rule matches is decayed.
+- `is_head_of_table`: whether a variable is an output layer that a table's layer holds.
 - `pattern`: a check of a rule's pattern.
 - `first_matches`, `matches`: which of some patterns decides for each path.
 - `RuleMatchesNothing`: the error about a pattern that decides nothing.
@@ -37,6 +38,7 @@ from keras_decay.models.kinds import (
     Described,
     decays_by_default,
     described,
+    is_head_of_table,
     role_of,
     variable_kinds,
 )
@@ -83,6 +85,7 @@ __all__ = [
     "first_matches",
     "held",
     "innermost",
+    "is_head_of_table",
     "is_ordered",
     "layers_before",
     "layers_of",

@@ -51,6 +51,8 @@ POSITION_NAME = re.compile(r"pos(ition(al)?)?_?(emb|enc|table)|^wpe$")
 # Names of tables in layers outside Keras: "embeddings", "token_embed".
 EMBEDDING_NAME = re.compile(r"embed(ding)?s?(\b|_|\d)")
 TEMPERATURE_NAME = re.compile(r"temperature|logit_scale")
+# What `keras.layers.ReversibleEmbedding` calls a head that is not tied to its table.
+HEAD_OF_TABLE = "reverse_embeddings"
 # What Keras calls a variable that was added without a name.
 UNNAMED = re.compile(r"variable(_\d+)?")
 
@@ -110,6 +112,11 @@ def role_of(path):
     return "other"
 
 
+def is_head_of_table(variable):
+    """Whether it makes the logits in the layer of a table, and is not tied to it."""
+    return variable.path.rsplit("/", 1)[-1] == HEAD_OF_TABLE
+
+
 def decays_by_default(path, rank):
     """Whether a variable that no rule matches is decayed.
 
@@ -133,6 +140,8 @@ def _kind(variable, rank, holders):
     classes = [type(layer).__name__.lower() for layer in layers]
     name = variable.path.rsplit("/", 1)[-1].lower()
     names = attributes if UNNAMED.fullmatch(name) else [name]
+    if is_head_of_table(variable):
+        return WEIGHT
     # A table that also makes the logits has two owners.
     if any(isinstance(layer, keras.layers.Embedding) for layer in layers):
         return _kind_of_table(layers, [*names, *attributes])

@@ -16,6 +16,7 @@ from keras import ops
 
 from keras_decay.ground import backend
 from keras_decay.ground.arithmetic import HALF
+from keras_decay.models import unique
 from keras_decay.tools._promise import as_numpy, shrinkage
 
 STEPS = 4  # of the weights; enough to see state that is not decayed pull weights back
@@ -50,7 +51,7 @@ def measure(model, views, promises, steps):
         stack.enter_context(backend.current().no_grad())
         if is_distributed(model):
             stack.enter_context(model.distribute_strategy.scope())
-        every = [*model.weights, *model.optimizer.variables]
+        every = unique([*model.weights, *model.optimizer.variables])
         restore = stack.enter_context(restored(every))
         for view, variables in views:
             if not variables:
@@ -59,11 +60,11 @@ def measure(model, views, promises, steps):
             with view.undisturbed():
                 start = prepare(view, variables, step, promises)
                 with view.without_decay():
-                    call = in_strategy(model, view.control_step)
+                    call = caller(model, view.control_step, variables, every)
                     control = run(call, view, variables, stops_if_still=True)
                 restore()
                 prepare(view, variables, step, promises)
-                call = in_strategy(model, view.step)
+                call = caller(model, view.step, variables, every)
                 decayed = run(call, view, variables)
                 restore()
             for i, variable in enumerate(variables):
@@ -94,12 +95,29 @@ def center_of(promise):
     return promise.center
 
 
-def in_strategy(model, call):
-    """`call` as the model's distribution strategy runs it, if there is one."""
-    if not is_distributed(model):
-        return call
-    strategy = model.distribute_strategy
-    return lambda grads, variables: strategy.run(lambda: call(grads, variables))
+def caller(model, step, variables, every):
+    """A function that calls an optimizer once with gradients of zero.
+
+    Args:
+        model: The model.
+        step: Function of gradients and variables.
+        variables: The variables to update.
+        every: All variables of the model and its optimizer.
+    """
+    zeros = [filled(variable, 0.0) for variable in variables]
+
+    def call():
+        step(zeros, variables)
+
+    if is_distributed(model):  # then as its distribution strategy runs it
+        return lambda: model.distribute_strategy.run(call)
+    return backend.current().uncompiled(call, every)
+
+
+def filled(variable, number):
+    """A tensor like the variable, of one number. Made by NumPy: see `uncompiled`."""
+    array = np.full(variable.shape, number, "float32")
+    return ops.convert_to_tensor(array, dtype=variable.dtype)
 
 
 def is_distributed(model):
@@ -118,20 +136,19 @@ def run(call, view, variables, stops_if_still=False):
     """The weights after the first step and after all, by variable.
 
     Args:
-        call: One call of the optimizer.
+        call: Calls the optimizer once.
         view: The view of the optimizer.
         variables: Its variables.
         stops_if_still: Whether to end after a first step that has changed neither a
             weight nor the optimizer's state: the further steps would not either. This
             is so without decay where momentum is zero, as it is before training.
     """
-    zeros = [ops.zeros_like(ops.convert_to_tensor(v)) for v in variables]
     stops_if_still = stops_if_still and steps_of(view) > 1
     before = contents(view, variables) if stops_if_still else None
     seen = []
     for step in range(steps_of(view)):
         for _ in range(min(view.micro_steps, CALLS)):
-            call(zeros, variables)
+            call()
         if step in (0, steps_of(view) - 1):
             seen.append([as_numpy(v) for v in variables])
         if step == 0 and stops_if_still and contents(view, variables) == before:
@@ -197,15 +214,13 @@ def put_test_value(variable, center):
     put at twice these, since at the start of a training it is equal to them. A
     constraint is fulfilled beforehand, so that its own effect is not taken for decay's.
     """
-    value = ops.convert_to_tensor(variable)
     if center is not None:
-        value = ops.convert_to_tensor(2 * center, dtype=variable.dtype)
-        variable.assign(value)
-    elif not np.any(as_numpy(value)):
-        value = ops.ones_like(value)
-        variable.assign(value)
+        variable.assign(ops.convert_to_tensor(2 * center, dtype=variable.dtype))
+    elif not np.any(as_numpy(variable)):
+        variable.assign(filled(variable, 1.0))
     if variable.constraint is not None:
-        variable.assign(ops.cast(variable.constraint(value), value.dtype))
+        value = variable.constraint(ops.convert_to_tensor(variable))
+        variable.assign(ops.cast(value, variable.dtype))
 
 
 @contextlib.contextmanager
@@ -215,12 +230,11 @@ def restored(variables):
     Yields:
         A function that restores them within the block.
     """
-    unique = list({id(variable): variable for variable in variables}.values())
     snapshot = backend.current().snapshot
-    values = [snapshot(variable) for variable in unique]
+    values = [snapshot(variable) for variable in variables]
 
     def restore():
-        for variable, value in zip(unique, values, strict=True):
+        for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
 
     try:

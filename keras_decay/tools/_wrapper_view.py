@@ -83,7 +83,9 @@ class WrapperView(KerasView):
         names += [] if strength is None else [f"{strength_at(now):g}"]
         texts = [" ".join(names)] if names else []
         texts += [] if penalty is None else [f"{short(penalty)} (prox)"]
-        simple = form is None and l1 == 0
+        # A penalty pulls toward zero, and not toward the reference.
+        toward = isinstance(form, DecayToward) and penalty is None
+        simple = toward or (form is None and l1 == 0)
         return Promise(
             key=(id(optimizer), decay),
             strength=None if strength is None else strength_at(now),

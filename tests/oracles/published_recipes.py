@@ -18,6 +18,27 @@ Each says whether a parameter is decayed, by its name, its number of axes, and w
 
 import re
 
+# A letter for each preset that decays a variable, a point for each that spares it.
+LETTERS = {
+    "kernels": "D",
+    "timm": "T",
+    "hf_trainer": "H",
+    "nanogpt": "N",
+    "swin": "S",
+    "dinov2": "O",
+}
+ALL, NOTHING = "DTHNSO", "......"
+
+# By the last component of a Keras path, where a model's own lines say nothing else:
+# what is decayed; in PyTorch the name, the number of axes, and whether LayerNorm holds
+# it.
+USUAL = {
+    "kernel": (ALL, "layer.weight", 2, False),
+    "bias": (NOTHING, "layer.bias", 1, False),
+    "gamma": (NOTHING, "layer_norm.weight", 1, True),
+    "beta": (NOTHING, "layer_norm.bias", 1, True),
+}
+
 
 def timm(name, axes, in_layer_norm):
     listed = {"pos_embed", "cls_token", "reg_token", "dist_token"}

@@ -15,6 +15,7 @@ from keras_decay.ground.backend.dense import (
     touched_rows,
     untrack,
 )
+from keras_decay.ground.backend.recorded import uncompiled
 
 __all__ = [
     "as_decayed",
@@ -41,6 +42,7 @@ __all__ = [
     "svd",
     "sync",
     "touched_rows",
+    "uncompiled",
     "untrack",
     "wide",
 ]

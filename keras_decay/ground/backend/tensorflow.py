@@ -115,6 +115,12 @@ def _mean_size(tensors):
     return sum(WORTH_COMPILING if s is None else s for s in sizes) / max(len(sizes), 1)
 
 
+def uncompiled(function, variables):
+    """`function` itself: its operations are not compiled one by one."""
+    del variables
+    return function
+
+
 def as_decayed(fraction):
     """The fraction of a weight that decay takes away, as it is."""
     return fraction

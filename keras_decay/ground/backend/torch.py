@@ -41,6 +41,7 @@ __all__ = [
     "svd",
     "sync",
     "touched_rows",
+    "uncompiled",
     "untrack",
     "wide",
 ]
@@ -166,6 +167,12 @@ def is_baked(value):
     """
     del value
     return False
+
+
+def uncompiled(function, variables):
+    """`function` itself: its operations are not compiled one by one."""
+    del variables
+    return function
 
 
 def as_decayed(fraction):

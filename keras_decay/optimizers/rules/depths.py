@@ -15,7 +15,9 @@ import keras
 
 from keras_decay.models import (
     EMBEDDINGS,
+    RELATIVE_POSITION,
     decays_by_default,
+    is_head_of_table,
     is_ordered,
     layers_before,
     layers_of,
@@ -23,9 +25,12 @@ from keras_decay.models import (
     variable_kinds,
 )
 
+TABLES = (*EMBEDDINGS, RELATIVE_POSITION)
 # Attributes that nobody assigns for the input side, and lists of what is side by side.
 OUTPUT_NAME = re.compile(r"(^|_)(head|classifier|logits?|pooler|predictions?)(_|\d|$)")
 PARALLEL_NAME = re.compile(r"expert|branch|head|tower|ensemble|member")
+# ELECTRA's: a layer between narrow embeddings and the first block.
+PROJECTION_NAME = re.compile(r"(^|_)embeddings?_proj(ect(ion|or)?)?(_\d+)?$")
 # A patch projection. What has more layers before its tables is a network of its own.
 MOST_BEFORE_TABLES = 1
 
@@ -59,7 +64,7 @@ def depths_by_structure(model):
     """The depth of each variable of a model, by its id; the last unit has depth 0.
 
     A unit without a weight that is decayed by default does not count, and goes with
-    the one before it; after a list of blocks, with the one behind it, as the last
+    the one before it; right after a list of blocks, with the one behind it, as the last
     normalisation goes with the head in BEiT. A variable without a place is left out.
 
     Raises:
@@ -68,13 +73,16 @@ def depths_by_structure(model):
     weights = unique(model.weights)
     kinds = variable_kinds(model, weights)
     pairs = zip(weights, kinds, strict=True)
-    tables = {id(w) for w, kind in pairs if kind in EMBEDDINGS}
+    tables = {id(w) for w, kind in pairs if kind in TABLES}
     units = _with_one_stem(_Walk(tables).units_of(model))
     depth, found = 0, dict[int, int]()
     for unit in reversed(units):
         joins_head = unit.is_tail and not unit.counts and depth
-        # A shared variable has the depth of its unit nearest to the input.
-        found |= {id(weight): depth - bool(joins_head) for weight in unit.weights}
+        for weight in unit.weights:
+            # A shared variable has the depth of its unit nearest to the input; a head
+            # that a table's layer holds has that of its unit nearest to the output.
+            if not (id(weight) in found and is_head_of_table(weight)):
+                found[id(weight)] = depth - bool(joins_head)
         depth += unit.counts
     return found
 
@@ -83,7 +91,9 @@ def _with_one_stem(units):
     """The units, with all tables and a projection that leads to them made the first."""
     stem: set[int] = set()
     for index, unit in enumerate(units):
-        before = [i for i, u in enumerate(units) if _ids(u.weights) & unit.sources]
+        # A table that also makes the logits stands again behind all others.
+        earlier = enumerate(units[:index])
+        before = [i for i, u in earlier if _ids(u.weights) & unit.sources]
         network = [i for i in before if units[i].counts and not units[i].has_tables]
         is_tied = not unit.sources.isdisjoint(_ids(unit.weights))  # as in a head
         if unit.has_tables and not is_tied and len(network) <= MOST_BEFORE_TABLES:
@@ -108,27 +118,36 @@ class _Walk:
         """The units of a model or layer that is divisible, from input to output."""
         if not is_ordered(layer):
             return self._around_blocks(layer, sources)
-        units = []
+        units, logits = [], []
         layers = [each for each in layer.layers if each.weights]
         blocks, leading = _blocks_among(layers), layers_before(layer)
-        left = blocks
+        left, may_be_tail = blocks, bool(blocks)
         for each in layers:
             lead = [other for other in layers if id(other) in leading[id(each)]]
             before = sources.union(*(_ids(other.weights) for other in lead))
-            if id(each) in blocks:
-                left = left - {id(each)}
-                units.append(self._unit(each.weights, before))
-            elif _is_divisible(each):
+            left = left - {id(each)}
+            is_stage = id(each) in blocks and _is_stage(each)
+            if is_stage or (id(each) not in blocks and _is_divisible(each)):
                 units += self.units_of(each, before)
+            elif id(each) in blocks:
+                units.append(self._unit(each.weights, before))
             else:
-                is_tail = bool(blocks) and not left
-                units.append(self._unit(each.weights, before, is_tail))
-        return units
+                unit = self._unit(each.weights, before, may_be_tail and not left)
+                if unit.counts and not left:
+                    may_be_tail = False
+                if PROJECTION_NAME.search(each.name):
+                    unit = unit._replace(has_tables=True)
+                if unit.has_tables and id(each) in leading[id(each)]:
+                    # It is listed once, though it makes the logits too.
+                    logits.append(unit)
+                    unit = unit._replace(sources=sources)
+                units.append(unit)
+        return units + logits
 
     def _unit(self, weights, sources, is_tail=False):
         # Tables decide where they are all that a layer has to decay: relative positions
         # in a block do not make an embedding of it.
-        decayed = [w for w in weights if _is_decayed(w)]
+        decayed = [w for w in weights if _is_decayed(w) and not is_head_of_table(w)]
         has_tables = bool(decayed) and _ids(decayed) <= self.tables
         return Unit(list(weights), sources, has_tables, is_tail)
 

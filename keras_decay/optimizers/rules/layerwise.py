@@ -2,8 +2,11 @@
 
 import re
 
+import keras
+
 from keras_decay.ground import validation
 from keras_decay.models import pattern
+from keras_decay.optimizers.forms import DecayForm
 from keras_decay.optimizers.rules.depths import Unknown, depths_by_structure
 from keras_decay.optimizers.rules.model_rules import (
     check_model,
@@ -11,7 +14,15 @@ from keras_decay.optimizers.rules.model_rules import (
     decayed,
     rules_by_path,
 )
-from keras_decay.optimizers.rules.rule import Rule
+from keras_decay.optimizers.rules.rule import DEFAULT, Rule, checked_strength
+from keras_decay.regularizers import Penalty
+
+# Strengths that have no multiples.
+NO_NUMBERS = (
+    DecayForm,
+    Penalty,
+    keras.optimizers.schedules.LearningRateSchedule,
+)
 
 
 def layerwise_rules(
@@ -38,11 +49,12 @@ def layerwise_rules(
       that does not count, such as a normalisation, goes with the one before it.
       Layers side by side have different depths, in the order in which Keras lists them.
     - Models, or layers of one class, that are beside each other are blocks, and each
-      has one depth.
+      has one depth; but a stage, which holds a row of blocks itself, is gone into.
     - A subclassed model or layer that holds one list of blocks is that list; what it
       assigns before the list is one group, and what it assigns after it another.
     - All embedding tables and tokens, of words, positions and segments, are one group,
-      the deepest, along with a patch projection that leads to them.
+      the deepest, along with a patch projection that leads to them, and with a layer
+      named `embedding_projection`, as ELECTRA's, that they lead to.
 
     Where the structure does not tell the depth there is an error that says what was
     found. With `groups` the last group has depth 0, the first the greatest.
@@ -51,7 +63,9 @@ def layerwise_rules(
 
     Args:
         model: The built `keras.Model` that is then trained: the rules hold its paths.
-        weight_decay: λ, a non-negative number, the strength at depth 0.
+        weight_decay: λ, a non-negative number, the strength at depth 0. Where `factor`
+            is 1, also a form of decay such as `DecayToward`, a `Penalty`, a schedule,
+            or `"default"`, as in `Rule`: the decay that a variable has without rules.
         factor: s, a number greater than 0 and at most 1.
         rate_factor: r, a number greater than 0 and at most 1, or None for no factors on
             the learning rate.
@@ -62,7 +76,7 @@ def layerwise_rules(
 
     Returns:
         A list for `DecoupledWeightDecay(rules=...)`, with one entry for each trainable
-        variable: tuples, or `Rule`s where `rate_factor` is given.
+        variable: tuples, or `Rule`s where `rate_factor` is given or λ is `"default"`.
 
     Raises:
         TypeError, ValueError: If an argument is not as described, the model is not
@@ -90,8 +104,8 @@ def layerwise_rules(
     """
     check_preset(preset)
     check_model(model)
-    weight_decay = validation.number("weight_decay", weight_decay, minimum=0)
     factor = validation.number("factor", factor, above=0, maximum=1)
+    weight_decay = _strength(weight_decay, factor)
     if rate_factor is not None:
         rate_factor = validation.number("rate_factor", rate_factor, above=0, maximum=1)
     if groups is None:
@@ -115,17 +129,36 @@ def layerwise_rules(
     rules = rules_by_path(
         model,
         [
-            weight_decay * factor**depth if yes else None
+            _at_depth(weight_decay, factor, depth) if yes else None
             for depth, yes in zip(depths, chosen, strict=True)
         ],
     )
     if rate_factor is None:
-        return rules
+        # A tuple cannot leave the decay to the optimizer.
+        return [Rule(*rule) for rule in rules] if _is_default(weight_decay) else rules
     rates = rules_by_path(model, [rate_factor**depth for depth in depths])
     return [
         Rule(expression, strength, learning_rate=rate)
         for (expression, strength), (_, rate) in zip(rules, rates, strict=True)
     ]
+
+
+def _strength(weight_decay, factor):
+    """`weight_decay`, checked: a number where it falls from layer to layer."""
+    if factor == 1 and isinstance(weight_decay, (str, *NO_NUMBERS)):
+        return checked_strength("weight_decay", weight_decay)
+    if isinstance(weight_decay, NO_NUMBERS) or _is_default(weight_decay):
+        must = f"1 where `weight_decay` is no number but {weight_decay!r}"
+        raise ValueError(validation.received("factor", factor, must))
+    return validation.number("weight_decay", weight_decay, minimum=0)
+
+
+def _is_default(weight_decay):
+    return isinstance(weight_decay, str) and weight_decay == DEFAULT
+
+
+def _at_depth(weight_decay, factor, depth):
+    return weight_decay if factor == 1 else weight_decay * factor**depth
 
 
 def _depths_by_structure(model):

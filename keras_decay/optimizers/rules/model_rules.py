@@ -88,6 +88,6 @@ def rules_by_path(model, strengths):
             raise ValueError(
                 "Rules decide by path, but several variables of the model share the "
                 f"path {variable.path!r} and would be decayed differently. Give the "
-                "layers different names."
+                "layers different names, or, for `layerwise_rules`, give `groups`."
             )
     return list(rules.items())

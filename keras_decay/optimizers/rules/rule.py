@@ -83,7 +83,7 @@ class Rule:
             check_coupling("coupling", self.coupling)
         rate = validation.number("learning_rate", self.learning_rate, minimum=0)
         object.__setattr__(self, "learning_rate", rate)
-        strength = _checked("strength", self.strength)
+        strength = checked_strength("strength", self.strength)
         object.__setattr__(self, "strength", strength)
 
     @property
@@ -135,7 +135,7 @@ class RateOfConstrained(ValueError):
         )
 
 
-def _checked(name, value):
+def checked_strength(name, value):
     """`value` checked to be the strength of a rule; a number becomes a plain float."""
     if value is None or isinstance(value, DecayForm):
         return value

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from support import mostly_slow
+from support import apply_as_fit_does, mostly_slow
 
 import keras_decay as kd
 
@@ -257,6 +257,67 @@ STAGES = {
 }
 
 
+def stages_in_a_row():
+    """The same in a functional model, as keras_hub's Swin."""
+    inputs = keras.Input((4, 4, 3))
+    x = layers.Conv2D(DIM, 2, name="embed")(inputs)
+    for i in range(2):
+        x = Stages.Stage(i)(x)
+    return keras.Model(inputs, layers.Dense(2, name="head")(x), name="swin")
+
+
+def reversible(tie_weights):
+    """A table that makes the logits, or whose layer holds what makes them."""
+    ids = keras.Input((5,), dtype="int32")
+    table = layers.ReversibleEmbedding(7, DIM, tie_weights=tie_weights, name="table")
+    where = layers.Embedding(5, DIM, name="positions")(
+        ops.cumsum(ops.ones_like(ids), axis=1) - 1
+    )
+    x = table(ids) + where
+    for i in range(2):
+        x = Block(name=f"h_{i}")(x)
+    x = layers.LayerNormalization(name="ln_f")(x)
+    return keras.Model(ids, table(x, reverse=True))
+
+
+REVERSIBLE = {"embeddings": 3, "h_0/": 2, "h_1/": 1, "ln_f": 0}
+
+
+def deberta():
+    """A table of relative positions for all blocks, and ELECTRA's projection."""
+    ids = keras.Input((5,), dtype="int32")
+    x = layers.Embedding(7, 2, name="word_embeddings")(ids)
+    x = layers.Dense(DIM, name="embeddings_project")(x)
+    x = Relative(name="relative")(x)
+    for i in range(2):
+        x = Block(name=f"layer_{i}")(x)
+    return keras.Model(ids, layers.Dense(3, name="classifier")(x[:, 0]))
+
+
+class Relative(layers.Layer):
+    def build(self, shape):
+        self.table = self.add_weight(shape=(5, DIM), name="rel_embeddings")
+
+    def call(self, x):
+        return x + self.table
+
+
+DEBERTA = {"embeddings": 3, "layer_0/": 2, "layer_1/": 1, "classifier": 0}
+
+
+def a_layer_after_the_blocks():
+    """EfficientNet's: the normalisation after it is that layer's, not the head's."""
+    inputs = keras.Input((4, 4, 3))
+    x = layers.Conv2D(DIM, 1, name="stem")(inputs)
+    for i in range(2):
+        x = ConvBlock(name=f"block_{i}")(x)
+    x = layers.LayerNormalization(name="top_bn")(layers.Conv2D(3, 1, name="top")(x))
+    return keras.Model(inputs, layers.Dense(2, name="head")(x))
+
+
+TOP = {"stem": 4, "block_0": 3, "block_1": 2, "top": 1, "head": 0}
+
+
 def towers():
     """Two tables that no projection leads to, each with a network of its own."""
     inputs = [keras.Input((2,), dtype="int32") for _ in range(2)]
@@ -294,6 +355,14 @@ MODELS = {
     "GPT": (gpt, {"wte|wpe": 3, "h_0/": 2, "h_1/": 1, "ln_f|lm_head": 0}),
     "ConvNeXt": (convnext, CONVNEXT),
     "Swin": (stages, STAGES),
+    "Swin, functional": (stages_in_a_row, {"embed/": 7} | STAGES),
+    "GPT, tied": (lambda: reversible(True), REVERSIBLE),
+    "GPT, a head in the table's layer": (
+        lambda: reversible(False),
+        {"reverse": 0} | REVERSIBLE,
+    ),
+    "DeBERTa": (deberta, DEBERTA),
+    "a layer after the blocks": (a_layer_after_the_blocks, TOP),
     "two towers": (towers, TOWERS),
     "residual blocks": (residual_blocks, RESIDUAL),
 }
@@ -306,7 +375,8 @@ def depth_in(table, path):
 
 
 QUICK = ["ViT, subclassed", "ViT, a functional backbone in a model", "BERT", "GPT"]
-QUICK += ["two towers", "residual blocks"]
+QUICK += ["two towers", "residual blocks", "a layer after the blocks"]
+QUICK += ["GPT, a head in the table's layer", "DeBERTa"]
 
 
 @pytest.mark.parametrize("name", mostly_slow(MODELS, QUICK))
@@ -356,6 +426,52 @@ def test_a_model_trains_by_its_rates():
     for path, full, scaled in zip(paths, *moved, strict=True):
         rate = RATE ** depth_in(RESIDUAL, path)
         np.testing.assert_allclose(scaled, rate * full, 1e-3, 1e-7, err_msg=path)
+
+
+STRENGTHS = {
+    "form": lambda: kd.DecayToward(0.1),
+    "penalty": lambda: kd.L1(0.1),
+    "schedule": lambda: keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9),
+    "default": lambda: "default",
+}
+
+
+@pytest.mark.parametrize("rate_factor", [None, RATE])
+@pytest.mark.parametrize("name", STRENGTHS)
+def test_a_strength_that_is_no_number_is_every_layers(name, rate_factor):
+    """Oracle: the rules of a number, with another strength."""
+    model, strength = residual_blocks(), STRENGTHS[name]()
+    rules = kd.layerwise_rules(model, strength, 1, rate_factor=rate_factor)
+    numbers = kd.layerwise_rules(model, 0.5, 1, rate_factor=RATE)
+    for rule, number in zip(rules, numbers, strict=True):
+        if not isinstance(rule, kd.Rule):
+            assert name != "default"
+            rule = kd.Rule(*rule)
+        assert rule.pattern == number.pattern
+        assert rule.learning_rate == (number.learning_rate if rate_factor else 1)
+        assert rule.strength is (None if number.strength is None else strength)
+
+
+def test_rules_of_the_default_decay_as_the_optimizer_says():
+    """Oracle: the same form in each rule."""
+    moved = []
+    for strength, default in (("default", kd.DecayToward(0.5)), (kd.L2(0.5), None)):
+        model = residual_blocks()
+        model.set_weights([0.1 * np.ones_like(w) for w in model.get_weights()])
+        rules = kd.layerwise_rules(model, strength, 1, rate_factor=RATE)
+        inner = keras.optimizers.SGD(0.1)
+        optimizer = kd.DecoupledWeightDecay(inner, default, rules=rules)
+        optimizer.build(model.trainable_variables)
+        model.set_weights([3 * w for w in model.get_weights()])
+        zeros = [np.zeros(v.shape, "float32") for v in model.trainable_variables]
+        apply_as_fit_does(optimizer, zeros, model.trainable_variables)
+        moved.append([0.3 - w.mean() for w in model.get_weights()])
+    paths = [variable.path for variable in model.trainable_variables]
+    for path, toward, prox in zip(paths, *moved, strict=True):
+        c = 0.1 * RATE ** depth_in(RESIDUAL, path) * path.endswith("kernel")
+        np.testing.assert_allclose(toward, c * 0.5 * 0.2, 1e-3, 1e-7, err_msg=path)
+        share = 1 - 1 / (1 + 2 * 0.5 * c)
+        np.testing.assert_allclose(prox, share * 0.3, 1e-3, 1e-7, err_msg=path)
 
 
 class TwoLists(keras.Model):

@@ -9,30 +9,12 @@ import keras
 import pytest
 from models import skeletons
 from oracles import published_recipes
+from oracles.published_recipes import ALL, LETTERS, NOTHING, USUAL
 from support import once
 
 import keras_decay as kd
 from keras_decay.models import decays_by_default
 
-# A letter for each preset that decays a variable, a point for each that spares it.
-LETTERS = {
-    "kernels": "D",
-    "timm": "T",
-    "hf_trainer": "H",
-    "nanogpt": "N",
-    "swin": "S",
-    "dinov2": "O",
-}
-ALL, NOTHING = "DTHNSO", "......"
-
-# By the last component of the path, where no line of `TABLES` says otherwise: what is
-# decayed; in PyTorch the name, the number of axes, and whether LayerNorm holds it.
-USUAL = {
-    "kernel": (ALL, "layer.weight", 2, False),
-    "bias": (NOTHING, "layer.bias", 1, False),
-    "gamma": (NOTHING, "layer_norm.weight", 1, True),
-    "beta": (NOTHING, "layer_norm.bias", 1, True),
-}
 TABLES = {
     "vit": """
         vit_patching_and_embedding/class_token                    D.HNSO cls_token 3

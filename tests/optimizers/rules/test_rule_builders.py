@@ -501,6 +501,26 @@ BAD = {
         TypeError,
         "`weight_decay` must be a finite number",
     ),
+    "a form that falls": (
+        lambda: layerwise(weight_decay=kd.DecayToward(0.1)),
+        ValueError,
+        "`factor` must be 1 where `weight_decay` is no number but DecayToward(",
+    ),
+    "a default that falls": (
+        lambda: layerwise(weight_decay="default"),
+        ValueError,
+        "`factor` must be 1 where `weight_decay` is no number but 'default'",
+    ),
+    "another word": (
+        lambda: layerwise(weight_decay="defaults", factor=1),
+        ValueError,
+        "`weight_decay` must be a non-negative number",
+    ),
+    "nothing, layer-wise": (
+        lambda: layerwise(weight_decay=None, factor=1),
+        TypeError,
+        "`weight_decay` must be a finite number",
+    ),
     "a factor of 0": (
         lambda: layerwise(factor=0),
         ValueError,
