@@ -216,7 +216,7 @@ CASES = {
     ),
     "a file that is no curve": (
         lambda folder: kd.LearningCurve.load(not_a_curve(folder)),
-        "notes.txt.*dear diary",
+        "notes.txt.*'dear', 'diary'",
     ),
     "a file that is not there": (
         lambda folder: kd.LearningCurve.load(folder / "none.jsonl"),

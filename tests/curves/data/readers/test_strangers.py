@@ -280,6 +280,7 @@ def test_lost_line_breaks_in_json(tmp_path):
     assert [row["loss"] for row in run] == [1, 2]
 
 
+@pytest.mark.filterwarnings("ignore:.*torn last line")
 def test_which_run_is_judged(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text(TABLE + TABLE[: TABLE.index("\n5,") + 1] + TABLE[:-8])
