@@ -15,7 +15,7 @@ from keras_decay.ground import backend
 BACKEND = keras.backend.backend()
 FOLDER = Path(backend.__file__).parent
 # For gradients that are sparse, and what only compiled updates read.
-HELPERS = {"jacobi", "recorded"}  # files, and what is imported of them
+HELPERS = {"jacobi"}  # a file
 NOT_ON_ALL = {"gather_rows", "scatter_rows", "WORTH_COMPILING"}
 
 
