@@ -91,7 +91,7 @@ def test_an_uncompiled_function_does_what_the_function_does():
     results = []
     for wrap in (lambda f, variables: f, native.uncompiled):
         w, m = keras.Variable(start), keras.Variable(0 * start)
-        count = keras.Variable(0, dtype="int32")
+        count = keras.Variable(0, dtype="int32", trainable=False)
         half = keras.Variable(start, dtype="bfloat16")
 
         def step(w=w, m=m, count=count, half=half):
