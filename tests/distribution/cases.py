@@ -54,9 +54,19 @@ def forms():
     return kd.DecoupledWeightDecay(inner, kd.StableDecay(0.1), rules=rules)
 
 
+def rates():
+    """Factors on the rates of rules, alone and with a decay of their own."""
+    rules = [
+        kd.Rule("first", learning_rate=0.25),
+        kd.Rule("head/kernel", 0.9, "schedule", learning_rate=2.0),
+        kd.Rule("head/bias", None, learning_rate=0.0),
+    ]
+    return kd.DecoupledWeightDecay(keras.optimizers.Adam(0.02), 0.5, rules=rules)
+
+
 CASES = {
     case.__name__: case
-    for case in (decay, adam, prox, overwriting, forms, accumulating)
+    for case in (decay, adam, prox, overwriting, forms, rates, accumulating)
 }
 
 

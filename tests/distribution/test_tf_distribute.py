@@ -53,7 +53,8 @@ def check(differences, effect):
 def test_mirrored_strategy(tmp_path):
     (found,) = finish(start("mirrored.py", tmp_path))
     check(found["differences"], found["effect"])
-    assert len(found["differences"]) == 8
+    assert len(found["differences"]) == 9
+    assert "rates" in found["differences"]
     assert found["replicas_agree"]
     # Keras' own optimizers cannot accumulate gradients there; we, as soon as they can.
     by_keras, by_us = found["accumulates"]

@@ -5,12 +5,14 @@ model with many shapes. Here the operations are recorded once. NumPy then does t
 that round each entry once, as JAX does; JAX does the others, as it would anyway.
 """
 
+from collections.abc import Callable
+
 import jax
 import keras
 import numpy as np
 from keras import ops
 
-ELEMENTWISE = {
+ELEMENTWISE: dict[str, Callable] = {
     "abs": np.abs,
     "add": np.add,
     "add_any": np.add,
