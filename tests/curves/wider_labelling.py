@@ -76,9 +76,10 @@ def labels_of(truth):
     if not math.isfinite(last) or last >= 1.5 * truth["constant_train"]:
         return ("diverged",)
     rows = INTERVAL / math.sqrt(truth["validation"])
-    if truth["rise"] >= RISE * best and truth["rise"] > INTERVAL * truth["error"]:
+    if truth["rise"] >= RISE * best:
         lasts = truth["later"] >= (1 + RISE) * best
-        if not lasts or not truth["train_end"] < truth["train_when"]:
+        is_sure = truth["rise"] > INTERVAL * truth["error"]
+        if not (is_sure and lasts and truth["train_end"] < truth["train_when"]):
             return ()
         is_seen = truth["rise"] > rows * truth["spread"]
         return ("overfitting",) if is_seen else ("overfitting", "inconclusive")
