@@ -25,7 +25,7 @@ REGIMES = {
     "SGD": {"optimizer": "SGD", "rate": 0.05},
     "strong L2": {"rate": 2e-3, "l2": 0.3},
     "too quick": {"rate": 0.5, "schedule": "rises"},
-    "small batches": {"batch": 8, "rate": 3e-3},
+    "small batches": {"batch": 0.25, "rate": 3e-3},
 }
 FEW = 60
 
@@ -177,7 +177,8 @@ def run(data, kind, regime, shown, epochs, given):
         few = data.train[0][:FEW], data.train[1][:FEW]
         data = data._replace(train=few)
     rate = settings.get("rate", 1e-3)
-    batch = settings.get("batch", 32)
+    # Ten steps an epoch, or a few more.
+    batch = settings.get("batch", 1) * max(32, len(data.train[0]) // 10)
     each = rates(settings.get("schedule"), rate, shown, epochs)
     thaw = shown // 2 if settings.get("thaw") else None
     truth = _Truth(data)
@@ -190,7 +191,7 @@ def run(data, kind, regime, shown, epochs, given):
         model.compile(made, loss, metrics=weighed)
         history = model.fit(
             *data.train,
-            batch_size=batch,
+            batch_size=int(batch),
             initial_epoch=first,
             epochs=last,
             validation_data=data.validation,
