@@ -23,6 +23,7 @@ NOTHING = 1e-6
 NOISE = 3.0
 SURE_TREND = 2.58
 STAYS, STAYS_FAR = 0.6, 0.2
+SMOOTH = 10.0
 # A rise that Mann and Kendall's statistic does not see is told by what it took back.
 TREND = 1.96
 
@@ -63,7 +64,8 @@ def is_more_than_noise(evidence):
     """
     if evidence.rise <= NOISE * evidence.error:
         return False
-    if evidence.stays > STAYS_FAR:
+    is_smooth = evidence.rise > SMOOTH * evidence.error
+    if is_smooth and evidence.stays > STAYS_FAR:
         return True
     if evidence.rise <= NOISE * evidence.wander:
         return False
