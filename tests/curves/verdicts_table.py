@@ -33,6 +33,12 @@ def labelled():
     }
 
 
+def columns_of(one):
+    """The curve under the names of a history."""
+    names = {"data_loss": "loss", "val_data_loss": "val_loss"}
+    return {names[name]: values for name, values in one["curve"].items()}
+
+
 def confusion(curves):
     """How often each label met each verdict."""
     return Counter((one["label"], diagnose(one["curve"]).verdict) for one in curves)

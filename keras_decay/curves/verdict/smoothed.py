@@ -1,7 +1,7 @@
 """What the rules of `diagnose` look at: losses, their averages, and their noise."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,11 @@ class Smoothed:
 
     def __len__(self):
         return len(self.raw)
+
+    def since(self, epoch):
+        """The part from an epoch on, averaged anew."""
+        kept = self.epochs >= epoch
+        return Smoothed.of(self.epochs[kept], self.raw[kept])
 
     @property
     def best(self):
@@ -94,6 +99,10 @@ class Curves:
         ]
         return cls(parts[0], parts[1], exponent, not_finite, tuple(columns))
 
+    def since(self, epoch):
+        """The part of both from an epoch on."""
+        return replace(self, train=self.train.since(epoch), val=self.val.since(epoch))
+
     @property
     def lost(self):
         """The rise of the validation loss since its best, as a share of what it gained.
@@ -109,8 +118,3 @@ class Curves:
             return math.inf if risen > 0 else 0.0
         with np.errstate(over="ignore"):  # a gain next to nothing: infinite
             return float(np.float64(risen) / np.float64(gained))
-
-    def unscaled(self, value):
-        """`value` in the unit of the loss."""
-        with np.errstate(over="ignore"):
-            return float(np.ldexp(value, self.exponent))

@@ -40,3 +40,17 @@ def noise(values):
         return 0.0
     second = np.abs(np.diff(values, n=2))
     return float(_NORMAL * np.median(second) / np.sqrt(6))
+
+
+def thinned(values, most):
+    """Means of blocks of equal length, `most` of them or fewer.
+
+    Values at the start that do not fill a block are left out.
+    """
+    block = max(1, -(-len(values) // most))
+    return values[len(values) % block :].reshape(-1, block).mean(axis=1)
+
+
+def levels(values, length):
+    """Means over `length` values in succession."""
+    return np.convolve(values, np.full(length, 1 / length), mode="valid")

@@ -6,8 +6,11 @@ from keras_decay.curves.data import columns
 RULING = 0.5
 
 
-def suggestion(verdict, rows, best_epoch):
-    """One sentence in the library's own terms."""
+def suggestion(verdict, rows, best_epoch, is_enough=False):
+    """One sentence in the library's own terms.
+
+    `is_enough` says that there were evaluations enough to judge.
+    """
     share = _penalty_share(rows)
     if verdict == "overfitting":
         how = (
@@ -29,6 +32,11 @@ def suggestion(verdict, rows, best_epoch):
         return (
             "decay less, or train a larger network at another learning rate; "
             "kd.audit(model) shows what decay every variable undergoes"
+        )
+    if verdict == "inconclusive" and is_enough:
+        return (
+            "more validation rows or a few more epochs would tell; look again before "
+            "the decay is changed"
         )
     return _OTHERS[verdict]
 

@@ -66,40 +66,6 @@ def test_a_suggestion_knows_the_penalty():
     assert "80 %" in diagnose(flat).suggestion
 
 
-def test_significance_of_a_trend_in_independent_noise():
-    """Oracle: ordinary least squares, whose errors need no correction here.
-
-    With ρ estimated the two differ by the error of that estimate, a tenth for 400
-    values, and by the correction, which is upwards only.
-    """
-    t = np.linspace(-1, 1, 400)
-    values = 0.02 * (t + 1) ** 2 + np.random.default_rng(0).normal(scale=0.01, size=400)
-    basis = np.stack([np.ones(400), t, t**2], axis=1)
-    weights, power, *_ = np.linalg.lstsq(basis, values, rcond=None)
-    fitted = basis @ weights
-    step = basis[-1] - basis[np.argmin(fitted)]
-    covariance = np.linalg.inv(basis.T @ basis) * power[0] / 397
-    oracle = step @ weights / np.sqrt(step @ covariance @ step)
-    assert 0.8 * oracle < trend.trend(values).errors < 1.001 * oracle
-
-
-def test_significance_where_there_is_no_noise():
-    t = np.arange(20.0)
-    assert trend.trend((t / 20) ** 2).errors == math.inf
-    assert trend.trend(-t).errors == 0
-    assert trend.trend(np.ones(20)).errors == 0
-    assert trend.trend(t[:6]).errors == 0
-
-
-def test_the_correlation_of_what_a_trend_leaves():
-    """Oracle: the residuals' own, made by hand: alternating ones, and slow ones."""
-    t = np.linspace(0, 1, 400)
-    alternating = t**2 + 0.01 * (-1.0) ** np.arange(400)
-    slow = t**2 + 0.01 * np.sin(40 * t)
-    assert trend.trend(alternating).correlation == pytest.approx(-1, abs=0.01)
-    assert trend.trend(slow).correlation == pytest.approx(1, abs=0.01)
-
-
 @pytest.mark.parametrize("share", [0.05, 1 / 3, 1.0])
 def test_the_slope_against_the_logarithm(share):
     """Oracle: a line in log t, with jumps in fewer than a quarter of the values."""
