@@ -130,7 +130,7 @@ class BackupAndRestore(keras.callbacks.Callback):
         if self.delete_checkpoint and self._writes:
             for folder in self._backups():
                 _remove(folder)
-            if not any(self.directory.iterdir()):
+            if self.directory.is_dir() and not any(self.directory.iterdir()):
                 self.directory.rmdir()
 
     def _end_batch(self, batch, logs=None):
@@ -166,7 +166,15 @@ class BackupAndRestore(keras.callbacks.Callback):
             self.model.save_weights(folder / WEIGHTS)
             (folder / METADATA).write_text(json.dumps({"epoch": self._epoch}))
 
-        files.new_folder(self.directory / f"backup-{number}", fill)
+        try:
+            files.new_folder(self.directory / f"backup-{number}", fill)
+        except OSError as error:
+            warnings.warn(
+                f"No backup could be written to {str(self.directory)!r}: {error}. "
+                "Training goes on; the backup before, if any, is kept.",
+                stacklevel=2,
+            )
+            return
         kept = 1 if self.double_checkpoint else 0
         for folder in before[: len(before) - kept]:
             _remove(folder)

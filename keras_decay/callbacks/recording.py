@@ -1,4 +1,4 @@
-"""What is made of the rows of a curve, while it is recorded and afterwards."""
+"""A curve's rows as a table, a picture and a verdict; while it grows, too."""
 
 from pathlib import Path
 

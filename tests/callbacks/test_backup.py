@@ -123,6 +123,27 @@ def test_two_backups_of_which_the_last_cannot_be_read(build, data, bomb, tmp_pat
     assert len(names(folder)) == 2
 
 
+def test_a_full_disk_does_not_cost_the_training(build, data, tmp_path):
+    """The backup before stays, and a later one takes its place."""
+    folder, model = tmp_path / "backup", build()
+    seen, save = [], model.save_weights
+
+    def full(path):
+        seen.append(names(folder))
+        if len(seen) == 2:
+            raise OSError(28, "No space left on device")
+        save(path)
+
+    model.save_weights = full
+    backup = BackupAndRestore(folder, delete_checkpoint=False)
+    with pytest.warns(UserWarning, match="No backup could be written.*No space"):
+        fit(model, data, backup, epochs=4)
+    hidden = [".backup-0.new", ".backup-1.new", ".backup-1.new", ".backup-2.new"]
+    kept = [[], ["backup-0"], ["backup-0"], ["backup-1"]]
+    assert seen == [[one, *other] for one, other in zip(hidden, kept, strict=True)]
+    assert names(folder) == ["backup-2"]
+
+
 def test_it_comes_after_the_curve(build, data, tmp_path):
     model = build()
     with pytest.raises(ValueError, match="BackupAndRestore must come after"):

@@ -1,4 +1,4 @@
-"""The losses of single batches, as many of them as memory is to be spent on."""
+"""A bounded, evenly spaced sample of batch losses."""
 
 from keras_decay.ground import schema
 
@@ -30,7 +30,7 @@ class SampledBatches:
         return (self._seen - 1) % self._stride == 0
 
     def keep(self, step, loss):
-        """Keep the batch that `wants_next` has asked for.
+        """Keep the batch for which `wants_next` was True.
 
         Args:
             step: Steps that the optimizer has made after it.
@@ -42,7 +42,7 @@ class SampledBatches:
             self._kept = self._kept[::2]
 
     def columns(self):
-        """What was kept, as a dict of lists of one length."""
+        """The sample as a dict of lists of one length."""
         names = (schema.STEP, *schema.PARTS)
         return {
             name: [one[place] for one in self._kept] for place, name in enumerate(names)

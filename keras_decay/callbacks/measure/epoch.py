@@ -1,4 +1,4 @@
-"""What one epoch has shown: its losses by phase, its time, and the row they make."""
+"""One epoch: its losses by phase, its time, and its row."""
 
 import time
 
@@ -14,7 +14,7 @@ class Epoch:
 
     Args:
         meter: The `DataLossMeter` on the model.
-        batches: The `SampledBatches` that are to be kept, or None.
+        batches: The `SampledBatches` of the callback, or None.
         reevaluation: The `Reevaluation` of the training data, or None.
     """
 
@@ -33,7 +33,7 @@ class Epoch:
         self._meter.validating = True
 
     def keep_batch(self, model):
-        """A batch of training that is to be kept is over."""
+        """Keep the losses of the batch that has just ended."""
         loss = self._meter.last_batch()
         if loss is not None:
             self._batches.keep(record.steps_made(model), loss)

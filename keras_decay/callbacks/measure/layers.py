@@ -1,4 +1,4 @@
-"""Whose penalty it is: the terms of a model's penalty, told apart by layer."""
+"""The terms of a model's penalty by layer."""
 
 from keras import ops
 

@@ -1,4 +1,4 @@
-"""Which meter of losses a `fit` has."""
+"""The meter of losses of a `fit`, shared by its curves."""
 
 from keras_decay.callbacks.measure.data_loss import DataLossMeter
 

@@ -1,4 +1,4 @@
-"""The names in a row that are ours, and that no metric of a model may bear."""
+"""Names of our columns, which no metric of a model may have."""
 
 import keras
 
@@ -6,7 +6,7 @@ from keras_decay.ground import schema
 
 
 def refuse_taken(model, wanted):
-    """A metric of the user's with one of our names would be overwritten in the logs."""
+    """Refuse a metric of the user's that our columns would overwrite in the logs."""
     taken = set()
     for metric in model.metrics:
         taken.add(metric.name)

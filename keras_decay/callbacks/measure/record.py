@@ -1,4 +1,4 @@
-"""What is read off a model at the end of an epoch, as plain numbers."""
+"""Numbers read off a model at the end of an epoch."""
 
 import numpy as np
 from keras import ops
@@ -33,7 +33,7 @@ def learning_rate(model):
 
 
 def decay(model, rate):
-    """What decay takes of a weight in a step now: c_t λ_t, see `effective_decay`.
+    """The present share of a weight that a step of decay takes: c_t λ_t.
 
     Returns:
         A dict to be added to a row: `decay`, a float, or a dict of floats where the

@@ -1,4 +1,4 @@
-"""A metric that takes part in training like any other, and is not reported."""
+"""A metric that Keras carries through training and does not report."""
 
 import keras
 import numpy as np
@@ -37,7 +37,7 @@ class Silent(keras.metrics.Metric):
             self._count.assign_add(weight)
 
     def reset_state(self):
-        """Nothing: whoever evaluates within a training resets what Keras knows."""
+        """Do nothing: an evaluation within training resets all that Keras knows."""
 
     def restart(self):
         """Forget all updates."""
@@ -45,7 +45,7 @@ class Silent(keras.metrics.Metric):
             variable.assign(ops.zeros(variable.shape, variable.dtype))
 
     def result(self):
-        """Nothing: Keras puts a dict's entries into its logs, and this has none."""
+        """Return an empty dict, so that Keras logs nothing."""
         return {}
 
     @property

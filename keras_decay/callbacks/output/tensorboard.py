@@ -35,7 +35,7 @@ class TensorBoard:
             files.check_writable("tensorboard", self._folder / TRAINING / "events")
 
     def start(self, epoch):
-        """Training begins at this epoch: later ones of an earlier run are void."""
+        """Training begins at this epoch; earlier values from it on are dropped."""
         self.stop()
         self._first = epoch
 
@@ -100,7 +100,7 @@ def _event(step, scalars):
 
 
 def _restart(step):
-    """The event that voids what earlier files hold from `step` on."""
+    """The event by which TensorBoard drops earlier values from `step` on."""
     events, _, _ = _modules()
     log = events.SessionLog(status=events.SessionLog.START)
     return events.Event(wall_time=time.time(), step=step, session_log=log)

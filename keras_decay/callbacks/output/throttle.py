@@ -1,4 +1,4 @@
-"""Keeps the cost of a side job below a share of the time it is done beside."""
+"""Bounds the time of a side job by a share of the elapsed time."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What a live picture of a curve shows, whatever it is drawn with."""
+"""A live picture of a curve, independent of how it is drawn."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from keras_decay.curves.data import columns
 from keras_decay.curves.draw import drawing
 from keras_decay.curves.verdict.diagnosis import diagnose
 
-# A linear axis shows less of a curve that spans more than this.
+# A curve that spans a larger factor has a logarithmic axis.
 LOG_FROM = 30.0
 
 

@@ -1,7 +1,7 @@
 """One picture in the output of a notebook's cell, replaced in place.
 
-It has a display handle of its own: nothing is cleared, so that it neither flickers nor
-takes what others have written.
+It updates a display handle of its own and clears nothing: the cell does not flicker,
+and what others have written stays.
 """
 
 import sys

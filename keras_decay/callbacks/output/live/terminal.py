@@ -77,7 +77,7 @@ class TerminalPlot:
             other = None
         if other is None:
             _owner, self.fit = weakref.ref(self), fit
-        # What is loaded when it is first used is no part of training.
+        # Load rich now, so that its import does not count as time of a display.
         self._lines([{"epoch": 0.0, "loss": 1.0, "val_loss": 1.0}], 80, TALLEST)
 
     def urgent(self):
