@@ -208,8 +208,9 @@ class LearningCurve(Recording, keras.callbacks.Callback):
         self._epoch = None
         self._writes = backend.current().is_chief(self.model)
         if self._writes:
-            self._file.open(fit)
-            self._outputs.start(fit)
+            with fit.left_by_exceptions():
+                self._outputs.start(fit)
+                self._file.open(fit)
             if self._file.was_killed:
                 self._outputs.figures.clear()
         self._listeners = [one for one in self._listeners if one[0] is self.params]
@@ -228,7 +229,8 @@ class LearningCurve(Recording, keras.callbacks.Callback):
         if self._epoch is None:
             # Not before every other callback had its `on_train_begin`: one of them
             # may have restored the model.
-            self._begin(epoch)
+            with self._fit.left_by_exceptions():
+                self._begin(epoch)
         self._epoch = Epoch(self._meter, self._batches, self._reevaluation)
 
     def _end_batch(self, batch, logs=None):

@@ -4,6 +4,8 @@ Keras hands all callbacks of a `fit` the same dict `params`, by which they know 
 another. It calls none of them after an exception.
 """
 
+import contextlib
+
 
 class Training:
     """A `fit` that has begun.
@@ -30,6 +32,15 @@ class Training:
     def when_left(self, function):
         """Call `function()` where an exception ends a step or a validation."""
         self._endings.append(function)
+
+    @contextlib.contextmanager
+    def left_by_exceptions(self):
+        """An exception in the block ends it."""
+        try:
+            yield
+        except BaseException:
+            self.leave()
+            raise
 
     def leave(self):
         """An exception has ended it."""

@@ -129,6 +129,8 @@ def test_a_fresh_model_does_not_touch_an_old_file(build, data, tmp_path):
         model.fit(*data, verbose=0, callbacks=[LearningCurve(path)])
     assert int(model.optimizer.iterations) == 0
     assert path.read_bytes() == before
+    # No lock that would keep another process away.
+    assert [one.name for one in tmp_path.iterdir()] == ["run.jsonl"]
     curve = LearningCurve(path, overwrite=True)
     model.fit(*data, epochs=1, verbose=0, callbacks=[curve])
     assert epochs(curve) == [0]
@@ -288,3 +290,25 @@ def test_an_empty_curve_cannot_be_drawn():
     with pytest.raises(ValueError, match="no rows"):
         LearningCurve().plot()
     assert LearningCurve().diagnose().verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("with_file", [True, False])
+def test_thawed_and_compiled_anew_between_two_fits(build, data, tmp_path, with_file):
+    """Oracle: the metric of the same batches, and Keras' loss."""
+    model = build()
+    model.layers[0].trainable = False
+    model.compile(keras.optimizers.SGD(0.01), "mse", metrics=["mse"])
+    curve = LearningCurve(tmp_path / "run.jsonl" if with_file else None)
+    settings = {"validation_data": data, "callbacks": [curve], "verbose": 0}
+    model.fit(*data, epochs=2, **settings)
+    model.layers[0].trainable = True
+    model.compile(keras.optimizers.SGD(0.0), "mse", metrics=["mse"])
+    model.fit(*data, initial_epoch=2, epochs=4, **settings)
+    assert epochs(curve) == [0, 1, 2, 3]
+    for row in curve.rows:
+        assert row["data_loss"] == pytest.approx(row["mse"], rel=1e-5)
+        assert row["val_data_loss"] == pytest.approx(row["val_mse"], rel=1e-5)
+        total = row["data_loss"] + row["penalty"]
+        assert total == pytest.approx(row["loss"], rel=1e-5)
+    if with_file:
+        assert read(tmp_path / "run.jsonl") == curve.rows
