@@ -155,12 +155,16 @@ CONTRACTS = {
     "ConstrainedDecay": Contract(kd.ConstrainedDecay, "form", {"warmup_steps": 2}),
     "SGDW": Contract(kd.SGDW, "optimizer", {"nesterov": True}, ("weight_decay",)),
     "LearningCurve": Contract(kd.LearningCurve, "callback"),
+    "StopOnOverfit": Contract(
+        kd.StopOnOverfit, "callback", {"curve": kd.LearningCurve()}
+    ),
 }
 # Abstract, or a result that users do not construct; and the scikit-learn estimator,
 # which has that library's own contract.
 NO_CONTRACT = {
     *("Audit", "Diagnosis", "Penalty", "Regularized", "Sparsity", "SweepResult"),
     "DecaySearchCV",
+    "BackupAndRestore",  # it needs a folder: tests/callbacks/test_backup.py
 }
 
 # Every form of decay around an optimizer, as the default and in a rule.
@@ -494,7 +498,9 @@ def test_numbers_of_numpy_and_variables_are_strengths(name):
 @pytest.mark.parametrize("name", CALLBACKS)
 def test_callback_goes_into_fit_evaluate_and_predict(name):
     attributes = []
-    for callbacks in ([], [CONTRACTS[name]()]):
+    callback = CONTRACTS[name]()
+    with_others = [getattr(callback, "curve", callback), callback]
+    for callbacks in ([], list(dict.fromkeys(with_others))):
         model = model_with()
         model.fit(X, Y, verbose=0, callbacks=callbacks)
         model.evaluate(X, Y, verbose=0, callbacks=callbacks)

@@ -106,6 +106,7 @@ FIT = [
     "--verbose",
     "prior --epochs 3",
     "audit",
+    "plot",
     "plot none.jsonl -o x.svg",
     "plot empty.jsonl -o x.svg",
     "convert",

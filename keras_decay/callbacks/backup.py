@@ -189,4 +189,4 @@ def _remove(folder):
 
 
 def _number(folder):
-    return int(_NAME.fullmatch(folder.name)[1])
+    return int(re.sub(_NAME, r"\1", folder.name))

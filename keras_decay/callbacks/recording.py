@@ -1,6 +1,7 @@
 """A curve's rows as a table, a picture and a verdict; while it grows, too."""
 
 from pathlib import Path
+from typing import Any
 
 from keras_decay.curves.data import table
 from keras_decay.curves.data.columns import as_rows
@@ -18,7 +19,7 @@ class Recording:
     rows: list
 
     @classmethod
-    def load(cls, path):
+    def load(cls: Any, path):
         """A curve with the rows of a file, to be drawn or diagnosed.
 
         Args:

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -69,7 +70,7 @@ class StopOnOverfit(keras.callbacks.Callback):
         if not isinstance(curve, Recording):
             must = "the LearningCurve in the same list of callbacks"
             raise TypeError(validation.received("curve", curve, must))
-        self.curve = curve
+        self.curve: Any = curve
         self.criteria = criteria(criterion)
         self.begin()
 

@@ -44,7 +44,8 @@ def run_of(path, options, command):
     from keras_decay.curves import read_curves
 
     if not path.exists():
-        raise UsageError(f"argument CURVE: {str(path)!r} does not exist")
+        name = "CURVE" if command == "plot" else "FILE"
+        raise UsageError(f"argument {name}: {str(path)!r} does not exist")
     columns = {
         name: vars(options)[name]
         for name in ("train", "validation")

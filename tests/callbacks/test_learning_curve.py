@@ -167,7 +167,7 @@ def test_another_file_is_refused_and_left_alone(build, data, tmp_path, content):
     if "loss" in content:
         assert LearningCurve.load(path).rows == [{"epoch": 0, "loss": 1}]
     else:
-        with pytest.raises(ValueError, match="Line 1 of"):
+        with pytest.raises(ValueError, match="is a list, and not of rows with names"):
             LearningCurve.load(path)
     curve = LearningCurve(path, overwrite=True)
     with pytest.raises(ValueError, match="Line 1 of"):

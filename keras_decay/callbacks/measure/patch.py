@@ -1,6 +1,7 @@
 """Methods and compiled functions of one model, replaced for a time and put back."""
 
 import weakref
+from typing import Any
 
 TRAIN, TEST = "make_train_function", "make_test_function"
 # How data that have come to their end end an epoch.
@@ -21,7 +22,8 @@ class Patch:
 
     def __init__(self, model, failed):
         self._model, self._failed = model, failed
-        self._names, self._before = (), {}
+        self._names: tuple[str, ...] = ()
+        self._before: dict[str, Any] = {}
         self._theirs = self._ours = (None, None)
         self._left = None
 
@@ -62,7 +64,7 @@ class Patch:
                     self._failed()
                 raise
 
-        train_function.is_guarded = True
+        vars(train_function)["is_guarded"] = True
         self._model.train_function = train_function
 
     def take_back(self):

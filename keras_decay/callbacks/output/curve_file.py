@@ -1,6 +1,7 @@
 """The file of a curve while a `fit` writes it."""
 
 import warnings
+from typing import Any
 
 from keras_decay.callbacks.output import history_file
 from keras_decay.curves.data import rows as file_of_rows
@@ -12,7 +13,7 @@ class CurveFile:
 
     def __init__(self, path):
         self.path = path
-        self._lock = None
+        self._lock: Any = None
         # Whether rows are missing in the file.
         self._is_behind = False
 
