@@ -12,7 +12,6 @@ That is this library's one exception to "no monkey-patching".
 import contextlib
 
 import keras
-from keras import ops
 
 from keras_decay.callbacks.measure import carried, loss_parts
 from keras_decay.callbacks.measure import parts as _parts
@@ -20,7 +19,7 @@ from keras_decay.callbacks.measure.layers import ByLayer
 from keras_decay.callbacks.measure.names import refuse_taken
 from keras_decay.callbacks.measure.patch import TEST, TRAIN, Patch
 from keras_decay.callbacks.measure.silent import Silent
-from keras_decay.ground import schema
+from keras_decay.ground import backend, schema
 
 ROWS, BATCHES = "rows", "batches"
 LAYERS, LAST = "layers", "last"
@@ -141,6 +140,9 @@ class DataLossMeter:
 
     def _leave(self):
         """An exception ends the `fit`."""
+        # Keras puts JAX' state, with ours in it, into the variables after this.
+        with contextlib.suppress(ValueError, RuntimeError):
+            backend.current().sync(self.model)
         for fit in self._fits:
             fit.leave()
 
@@ -200,7 +202,7 @@ class DataLossMeter:
             if isinstance(parts, str):
                 self._why_not = parts
                 return total
-            self._record(parts, total, _batch_size(args, kwargs))
+            self._record(parts, total, loss_parts.batch_size(args, kwargs))
             return total
 
         setattr(compute_loss, _METER, self)
@@ -340,11 +342,3 @@ class DataLossMeter:
             return made
 
         return make_function
-
-
-def _batch_size(args, kwargs):
-    """The weight of a batch in Keras' own mean of the loss."""
-    x = args[0] if args else kwargs.get("x")
-    others = (*args[1:3], kwargs.get("y"), kwargs.get("y_pred"))
-    first = next(leaf for leaf in keras.tree.flatten((x, others)) if leaf is not None)
-    return ops.shape(first)[0]

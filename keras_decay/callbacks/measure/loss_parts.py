@@ -128,3 +128,11 @@ def _adds_penalties(function):
 def _sum(terms):
     terms = [ops.stop_gradient(term) for term in terms]
     return functools.reduce(ops.add, terms) if terms else ops.zeros(())
+
+
+def batch_size(args, kwargs):
+    """The weight of a batch in Keras' own mean of the loss."""
+    x = args[0] if args else kwargs.get("x")
+    others = (*args[1:3], kwargs.get("y"), kwargs.get("y_pred"))
+    first = next(leaf for leaf in keras.tree.flatten((x, others)) if leaf is not None)
+    return ops.shape(first)[0]
