@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
-from support import fit_to_convergence, to_numpy
+from support import fit_to_convergence, slow, to_numpy
 
 import keras_decay as kd
 
@@ -65,7 +65,7 @@ def test_l1_by_its_proximal_step_is_lasso(alpha):
     assert 0 < np.count_nonzero(ours) < 10
 
 
-@pytest.mark.parametrize("alpha, rho", [(0.05, 0.7), (0.2, 0.5)])
+@pytest.mark.parametrize("alpha, rho", [(0.05, 0.7), slow((0.2, 0.5))])
 def test_elastic_net_by_its_proximal_step_is_elastic_net(alpha, rho):
     x, y, _ = data()
     penalty = kd.ElasticNet(2 * alpha * rho, alpha * (1 - rho))

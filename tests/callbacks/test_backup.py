@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from support import slow
 
 import keras_decay as kd
 from keras_decay.callbacks import BackupAndRestore, LearningCurve
@@ -47,7 +48,9 @@ def test_killed_at_random_moments(tmp_path, run_python):
     assert found["left"] == ["reference.jsonl", "run.jsonl"]
 
 
-@pytest.mark.parametrize("moment", ["weights", "metadata", "rename", "removal"])
+@pytest.mark.parametrize(
+    "moment", ["weights", *map(slow, ["metadata", "rename", "removal"])]
+)
 def test_an_interruption_in_a_backup(build, data, bomb, tmp_path, monkeypatch, moment):
     """Oracle: the same training, not interrupted; with Adam, which has a state."""
     oracle = fit(build(optimizer="adam"), data)

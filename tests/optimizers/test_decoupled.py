@@ -67,7 +67,7 @@ SCHEDULE = keras.optimizers.schedules.CosineDecay(
     ],
 )
 @pytest.mark.parametrize("cautious", [slow(False), True])
-@pytest.mark.parametrize("penalty", [None, kd.ElasticNet(0.3, 0.2)])
+@pytest.mark.parametrize("penalty", [slow(None), kd.ElasticNet(0.3, 0.2)])
 def test_one_step_is_the_documented_equation(coupling, c, cautious, penalty):
     def make():
         return keras.optimizers.SGD(SCHEDULE, momentum=0.9)

@@ -137,7 +137,7 @@ def brute_force(kind, shape, scale, weight):
 
 @every
 @pytest.mark.parametrize("shape", [(2, 3)], ids=str)
-@pytest.mark.parametrize("scale, step", [(1, 0.1), (1e-3, 1.0), (20, 3.0)])
+@pytest.mark.parametrize("scale, step", [(1, 0.1), slow((1e-3, 1.0)), slow((20, 3.0))])
 def test_prox_is_no_worse_than_brute_force(penalty, shape, scale, step, float64):
     kind, w = type(penalty).__name__, scale * matrix(*shape)
     v = prox(penalty, w, step)

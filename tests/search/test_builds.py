@@ -144,7 +144,7 @@ SHARED = [
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("shared", mostly_slow(SHARED, SHARED[::3]))
+@pytest.mark.parametrize("shared", mostly_slow(SHARED, SHARED[::5]))
 def test_what_builds_share_and_training_changes_is_refused(shared, engine, monkeypatch):
     for engine_of in ("_sequential.train", "_vectorized.Runner"):
         monkeypatch.setattr(f"keras_decay.search.{engine_of}", None)

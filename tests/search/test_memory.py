@@ -41,6 +41,7 @@ def again(folder):
     return search(folder, searches.strengths(2, eager=True), keep_weights=True)
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_trained_again(kept, monkeypatch, tmp_path):
     folder, before = kept
     with monkeypatch.context() as patched:

@@ -28,6 +28,7 @@ def undisturbed(job_and_tasks):
         return run(*job_and_tasks, max_parallel=4)[0]
 
 
+@pytest.mark.slow
 def test_every_task_is_told_of_and_the_sequential_engine_is_asked_for():
     job, tasks = searches.job(searches.strengths(2, eager=True))
     told = []

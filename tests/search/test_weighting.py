@@ -121,7 +121,7 @@ def evaluated(model, x, y, batch_size=8):
 
 
 @pytest.mark.filterwarnings("ignore:A column-vector y was passed")
-@pytest.mark.parametrize("name, shape", mostly_slow(CASES, CASES[::17]))
+@pytest.mark.parametrize("name, shape", mostly_slow(CASES, CASES[::29]))
 def test_without_weights_every_loss_is_that_of_evaluate(name, shape):
     """Oracle: `evaluate` of Keras, in batches of 8, 8, 8 and 6."""
     loss, activation, y = LOSSES[name]

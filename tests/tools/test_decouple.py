@@ -58,6 +58,7 @@ def test_under_plain_sgd_l2_makes_the_same_steps():
     assert {w.code for w in kd.audit(moved).warnings} == {"bias-or-norm-decayed"}
 
 
+@pytest.mark.slow
 def test_the_loss_is_clean_also_in_what_was_compiled_before_and_in_files(tmp_path):
     model = model_with(kd.L1(0.5), "l2", "l1", optimizer="adam")
     fit(model, 1), model.evaluate(X, Y, verbose=0)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from support import slow
 
 import keras_decay as kd
 from keras_decay.callbacks import LearningCurve
@@ -190,7 +191,7 @@ def unknown(rows, *words, prefix=""):
 
 
 @STATEFUL
-@pytest.mark.parametrize("metrics", [("mse",), None], ids=["metrics", "none"])
+@pytest.mark.parametrize("metrics", [("mse",), slow(None)], ids=["metrics", "none"])
 def test_a_step_that_updates_all_metrics(custom, data, metrics):
     model = custom(
         metrics, train_step=updates_all_metrics, test_step=evaluates_all_metrics

@@ -52,7 +52,7 @@ def test_overfitting_is_found_under_noise(curves, noise, power):
 
 
 @pytest.mark.parametrize("shape", ["plateau", "settles", "long plateau"])
-@pytest.mark.parametrize("n", [20, 100])
+@pytest.mark.parametrize("n", [20, slow(100)])
 @pytest.mark.parametrize("noise", [slow(0.02), 0.1, slow(0.3)])
 def test_noise_on_a_plateau_is_not_overfitting(curves, shape, n, noise):
     """At most 4 of 100; measured none."""

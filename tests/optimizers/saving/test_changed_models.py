@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from support import decisions, mostly_slow, slow, to_numpy
+from support import decisions, slow, to_numpy
 
 import keras_decay as kd
 
@@ -121,7 +121,8 @@ def assert_same_weights(a, b):
         np.testing.assert_array_equal(x, y)
 
 
-@pytest.mark.parametrize("kind", mostly_slow(KINDS, KINDS[:1]))
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_frozen_model_loads_and_goes_on_exactly_when_it_is_thawed(kind, tmp_path):
     model = trained(kind)
     model.trainable = False

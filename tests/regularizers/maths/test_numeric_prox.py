@@ -59,7 +59,7 @@ def weights(scale=1.0):
 
 
 @pytest.mark.parametrize("step", [0.0, 0.3, 40.0])
-@pytest.mark.parametrize("formula", mostly_slow(sorted(CLOSED), sorted(CLOSED)[::3]))
+@pytest.mark.parametrize("formula", mostly_slow(sorted(CLOSED), sorted(CLOSED)[::5]))
 def test_closed_forms_are_found(formula, step, float64):
     w = weights()
     found = to_numpy(Own(formula, 0.8).prox(ops.convert_to_tensor(w), step))
