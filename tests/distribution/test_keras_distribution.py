@@ -23,5 +23,5 @@ def test_data_and_model_parallel(run_python):
         differences = found[setting]["differences"]
         assert not {name: d for name, d in differences.items() if not d <= 1e-6}
         expected = {"split": split, "averages_alike": True, "scalars_whole": True}
-        assert len(differences) == 6 and len(found[setting]["placements"]) == 3
+        assert len(differences) == 7 and len(found[setting]["placements"]) == 3
         assert all(p == expected for p in found[setting]["placements"].values())
