@@ -238,7 +238,7 @@ def cases():
         yield pytest.param(config, marks=marks, id=name(config))
 
 
-@pytest.mark.parametrize("config", cases())
+@pytest.mark.parametrize("config", list(cases()))
 def test_the_vectorised_member_equals_fit(config):
     if "float64" in config["features"]:
         with _double.precision():
