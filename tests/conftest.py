@@ -48,8 +48,6 @@ def pytest_addoption(parser):
     )
     parser.addoption(
         "--by-turns",
-        nargs="?",
-        const="",
         metavar="FOLDER",
         help="share the slow tests among the backends, and note in FOLDER which ran",
     )
@@ -65,14 +63,14 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    by_turns = config.option.by_turns
-    if by_turns:  # a folder
-        record = Record(by_turns)
+    folder = config.option.by_turns
+    if folder:
+        record = Record(folder)
         config.pluginmanager.register(record)
         record.collected(items)
     mine, others = [], []
     for item in items:
-        (mine if runs_here(item, by_turns is not None) else others).append(item)
+        (mine if runs_here(item, bool(folder)) else others).append(item)
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = mine

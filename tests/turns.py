@@ -1,9 +1,9 @@
 """Slow tests by turns: each runs on one backend, and all of them on some backend.
 
-`pytest -m slow --by-turns` deselects the slow tests whose turn another backend has.
-With `--by-turns FOLDER` it also writes there which slow tests there are and which ran.
-`python tests/turns.py FOLDER`, after a run on each backend, lists those that ran on
-no backend and exits with 1 if there are any.
+`pytest -m slow --by-turns FOLDER` deselects the slow tests whose turn another backend
+has, and writes into the folder which slow tests there are and which ran.
+`python tests/turns.py FOLDER`, after a run on each backend, lists those that ran on no
+backend and exits with 1 if there are any.
 """
 
 import os

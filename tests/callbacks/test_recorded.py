@@ -256,7 +256,7 @@ def test_data_that_cannot_be_evaluated_again_are_refused(data, endless):
 
 
 def test_reevaluate_as_a_boolean_is_deprecated(build, data):
-    with pytest.warns(DeprecationWarning, match=r"reevaluate=\(x, y\)"):
+    with pytest.warns(FutureWarning, match=r"reevaluate=\(x, y\)"):
         curve = LearningCurve(reevaluate=True)
     (row,) = fit(build(), *data, curve=curve, epochs=1)
     assert not any(key.startswith("train_") for key in row)

@@ -218,6 +218,7 @@ def test_errors_of_build_and_of_the_data_are_the_users():
     job, tasks = searches.job(searches.strengths(1), x=searches.X[:, :2])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        # Keras 3.12 puts its ValueError into a RuntimeError.
         with pytest.raises((ValueError, RuntimeError), match="shape"):
             run(job, tasks)
 

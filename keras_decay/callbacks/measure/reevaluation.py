@@ -44,7 +44,7 @@ class Reevaluation:
             warnings.warn(
                 "reevaluate=True evaluates nothing any more, and will be refused: give "
                 "the training data themselves, `reevaluate=(x, y)`.",
-                DeprecationWarning,
+                FutureWarning,
                 stacklevel=3,
             )
         return None if isinstance(value, bool) else cls(value)

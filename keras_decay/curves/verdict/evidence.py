@@ -27,19 +27,15 @@ class Evidence:
         rise: From the best level to the last, relative to the best.
         lost: The same as a share of what was gained, t(0) − best; at most 10.
         fall: By how much the training loss has fallen since the best, relative to it.
-        gap: (v − t) / |v|, of the last levels.
         trend: The Mann-Kendall statistic of the losses since the lowest.
-        turn: How much better a turn fits than a loss that never rises, from 0 to 1.
-        noise: What such a turn leaves, relative to the best level.
-        since: The share of the evaluations since the best.
         error: The standard error of a level by the jitter from evaluation to evaluation
             since the best, likewise.
-        wander: The standard error of a level where losses wander, likewise: from what a
-            turn leaves and its autocorrelation, of 20 evaluations or more.
+        wander: The standard error of a level where losses wander, likewise: from what
+            the best fit of a fall and a rise leaves, and its autocorrelation; of 20
+            evaluations or more, else 0.
         stays: How far the lowest loss in the second half since the best lies above the
             best level, likewise.
         undone: The largest rise before the lowest loss, relative to the best level.
-        back: The largest fall after it, likewise.
         rises: In how many evaluations, up to the last, the loss has risen since the
             lowest, if in all of them; else 0.
         climb: From the lowest loss to the last one, relative to the lowest.
@@ -49,16 +45,11 @@ class Evidence:
     rise: float
     lost: float
     fall: float
-    gap: float
     trend: float
-    turn: float
-    noise: float
     error: float
     wander: float
     stays: float
-    since: float
     undone: float
-    back: float
     rises: int
     climb: float
 
@@ -76,7 +67,7 @@ class Evidence:
 
         lowest = int(np.argmin(values))
         before, after = values[: lowest + 1], values[lowest:]
-        share, noise, correlation = order.turn(values)
+        noise, correlation = order.left_by_a_turn(values)
         # Second differences of fewer than four values tell little.
         jitter = smoothing.noise(values[min(best, len(values) - 4) :])
         is_long = len(values) >= 2 * LEVEL
@@ -90,16 +81,11 @@ class Evidence:
             rise=relative(end - low),
             lost=_lost(end - low, train.raw[0] - low),
             fall=prechelt.relative(at_best - last, at_best, train.raw),
-            gap=prechelt.relative(end - last, end, values),
             trend=order.mann_kendall(after),
-            turn=share,
-            noise=relative(noise),
             error=relative(jitter) / math.sqrt(length),
-            since=(len(levels) - 1 - best) / max(1, len(levels) - 1),
             wander=relative(noise) * math.sqrt(inflated / length) * is_long,
             stays=relative(np.min(after[len(after) // 2 :]) - low),
             undone=relative(np.max(before - np.minimum.accumulate(before))),
-            back=relative(np.max(np.maximum.accumulate(after) - after)),
             rises=len(after) - 1 if strictly else 0,
             climb=prechelt.relative(after[-1] - after[0], after[0], values),
         )

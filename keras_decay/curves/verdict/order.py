@@ -79,31 +79,27 @@ def rising(values):
     return np.repeat(means, counts)
 
 
-def turn(values):
-    """How much better "falls to its lowest, then rises" fits than "never rises".
+def left_by_a_turn(values):
+    """What the best fit of "falls to its lowest, then rises" leaves of a series.
 
-    Both are least-squares fits under the order alone, so that curvature counts neither
-    as noise nor as a rise.
+    It is a least-squares fit under the order alone, so that curvature does not count as
+    noise.
 
     Args:
         values: Array of shape (n,) of finite numbers, n ≥ 1.
 
     Returns:
-        The share of the squared error of "never rises" that the turn explains, from 0
-        to 1; the standard deviation of what it leaves, and its autocorrelation from
-        one value to the next, at least 0.
+        The standard deviation of what is left, and its autocorrelation from one value
+        to the next, at least 0.
     """
     values = smoothing.thinned(values, MOST_VALUES)
     lowest = int(np.argmin(values))
-    falls = -rising(-values)
     turns = np.concatenate([-rising(-values[:lowest]), rising(values[lowest:])])
-    never, left = (float(np.sum((values - fit) ** 2)) for fit in (falls, turns))
-    if never <= ROUNDING * float(np.sum(values**2)):
-        return 0.0, 0.0, 0.0
-    share = min(max(1 - left / never, 0.0), 1.0)
     rest = values - turns
-    correlation = float(rest[1:] @ rest[:-1]) / left if left > 0 else 0.0
+    left = float(np.sum(rest**2))
+    if left <= ROUNDING * float(np.sum(values**2)):
+        return 0.0, 0.0
     # The fit takes from it: a standard error of a correlation, by made curves.
-    correlation += 1 / math.sqrt(len(values))
+    correlation = float(rest[1:] @ rest[:-1]) / left + 1 / math.sqrt(len(values))
     deviation = math.sqrt(left / max(1, len(values) - 2))
-    return share, deviation, min(max(correlation, 0.0), MOST_CORRELATION)
+    return deviation, min(max(correlation, 0.0), MOST_CORRELATION)
