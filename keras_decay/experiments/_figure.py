@@ -36,6 +36,8 @@ COLOURS = {
     "tuned": TEAL,
 }
 LEFT, RIGHT = 0.06, 0.925
+# The height of a panel above, and of a line of its verdict, in inches.
+PANEL, LINE = 3.18, 0.22
 # With more arms than this the panel of all of them shows means over so many epochs.
 FEW, EPOCHS = 6, 9
 
@@ -46,23 +48,33 @@ def draw(result):
     pair = contrast(result.arms)
     # With many arms the lower panels are higher, by `more` inches.
     more = max(0.0, 0.34 * (len(result.arms) + 1) - 2.39)
-    height = 9.2 + more
+    verdicts = [verdict_lines(_report.fits_of(result, arm)) for arm in pair]
+    lines = max(2, *map(len, verdicts))
+    head = 1.28 + LINE * lines
+    height = head + PANEL + 4.32 + more
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(12, height))
         edges = {"left": LEFT, "right": RIGHT}
         above = figure.add_gridspec(
             1,
             len(pair),
-            top=1 - 1.7 / height,
-            bottom=1 - 4.88 / height,
+            top=1 - head / height,
+            bottom=1 - (head + PANEL) / height,
             wspace=0.27,
             **edges,
         )
         below = figure.add_gridspec(
-            1, 2, top=1 - 5.93 / height, bottom=0.87 / height, wspace=0.5, **edges
+            1,
+            2,
+            top=1 - (head + PANEL + 1.05) / height,
+            bottom=0.87 / height,
+            wspace=0.5,
+            **edges,
         )
-        for index, arm in enumerate(pair):
-            draw_arm(figure.add_subplot(above[index]), result, arm, top)
+        for index, (arm, verdict) in enumerate(zip(pair, verdicts, strict=True)):
+            axes = figure.add_subplot(above[index])
+            draw_arm(axes, result, arm, top)
+            write_verdict(axes, arm, verdict, lines)
         draw_validation(figure.add_subplot(below[0]), result, top)
         draw_ends(figure.add_subplot(below[1]), result)
         write_heading(figure, result)
@@ -135,25 +147,32 @@ def draw_arm(axes, result, arm, top):
     )
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean squared error")
-    write_verdict(axes, arm, fits, colour)
     if len(fits) == 1 and fits[0].best_epoch is not None:
         mark_best(axes, fits[0].best_epoch, last, validation[0], colour)
 
 
-def write_verdict(axes, arm, fits, colour):
-    """The arm above its panel, and under it what its learning curve says."""
-    names = {"none": "Without a penalty", "l2": f"With L2, λ = {arm.l2:g}"}
-    name = names.get(arm.name, f"With {arm.title}")
-    axes.set_title(name, fontsize=14, fontweight="bold", color=colour, pad=40)
+def verdict_lines(fits):
+    """What the learning curves of an arm say, as lines of text."""
     text = fits[0].sentence
     if len(fits) > 1:
         verdict = _report.verdict_in_words([fit.verdict for fit in fits], " in ")
         gap = _report.Spread.of(fit.gap for fit in fits).text(2)
         text = f"{verdict} seeds; gap after the last epoch {gap}"
+    return textwrap.wrap(text[:1].upper() + text[1:], 70)
+
+
+def write_verdict(axes, arm, verdict, lines):
+    """The arm above its panel, and between them its verdict, in room for `lines`."""
+    names = {"none": "Without a penalty", "l2": f"With L2, λ = {arm.l2:g}"}
+    name = names.get(arm.name, f"With {arm.title}")
+    room = LINE * lines
+    colour = COLOURS.get(arm.name, INK)
+    pad = 72 * (room + 0.15)
+    axes.set_title(name, fontsize=14, fontweight="bold", color=colour, pad=pad)
     axes.text(
         0,
-        1.13,
-        textwrap.fill(text[:1].upper() + text[1:], 70),
+        1 + room / PANEL,
+        "\n".join(verdict),
         transform=axes.transAxes,
         va="top",
         linespacing=1.4,

@@ -246,6 +246,25 @@ def test_figure_is_written_with_text_as_text(short, tmp_path):
     assert "RidgeCV</text>" in text
 
 
+@pytest.mark.parametrize("words", [1, 20, 60])
+def test_a_verdict_of_any_length_stands_above_its_panel(short, words):
+    fits = [replace(short[0].fits[0], sentence=" ".join(["overfitting"] * words))]
+    result = replace(
+        short[0],
+        arms=(ARMS["none"],),
+        seeds=(0,),
+        splits=short[0].splits[:1],
+        fits=tuple(fits),
+        baselines=short[0].baselines[:1],
+    )
+    figure = result.draw()
+    figure.draw_without_rendering()
+    panel = figure.axes[0]
+    (verdict,) = (text for text in panel.texts if "verfitting" in text.get_text())
+    box, title = verdict.get_window_extent(), panel._left_title.get_window_extent()
+    assert panel.get_window_extent().y1 <= box.y0 and box.y1 <= title.y0
+
+
 @pytest.mark.parametrize(
     "arms", (["none"], ["dropout"], ["adamw", "l2-article"], list(ARMS))
 )
